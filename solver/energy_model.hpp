@@ -1,0 +1,57 @@
+// Energy of conversions as fitted energy per event. Events are counted by whoever runs conversions; the energies come from
+// integrating ngspice supply currents over calibration runs (solver/calibrate), never from a table typed by hand.
+#pragma once
+#include <array>
+#include <string_view>
+
+#include "core/json_file.hpp"
+
+namespace mho::solver {
+
+// What is counted while conversions run. Plain sums, so counts of parts add up to counts of the whole.
+struct EventCounts {
+  double conversions = 0;        // column conversions: initialise once each
+  double wl_pulses = 0;          // word line pulses, one per active row and magnitude bit, of all rows of the mapped matrix
+  double bit_columns = 0;        // (column, magnitude bit) pairs: line precharge and settling
+  double samples = 0;            // sample + integrate cycles, per column
+  double compares = 0;           // comparator decisions, per column
+  double decrements = 0;         // charge decrement steps (restore, sample, integrate), per column
+  double array_joule = 0;        // [J] conduction loss computed by the solver: t_on · Σ_i G_ij (V_i − V_j)² over columns and bits
+  double line_charge_joule = 0;  // [J] C_line · (V_j)² over columns and bits
+  double time = 0;               // [s] sum over columns of the conversion time (its own, before it is gated off)
+  double core_time = 0;          // [s] sum over core conversions of the time of the slowest column
+  double macs = 0;               // multiply-accumulates of signed weights
+
+  EventCounts& operator+=(const EventCounts& other);
+};
+
+// Components that consume energy, as the supplies of the netlist separate them.
+enum class Component { array, word_line, amplifier, switches, comparator, bias };
+inline constexpr std::array<std::string_view, 6> component_names{"array", "word line", "amplifier", "switches", "comparator", "bias"};
+
+// [J] by component.
+struct EnergyBreakdown {
+  std::array<double, 6> joule{};
+  double total() const;
+  double& operator[](Component c) { return joule[static_cast<size_t>(c)]; }
+  double operator[](Component c) const { return joule[static_cast<size_t>(c)]; }
+  EnergyBreakdown& operator+=(const EnergyBreakdown& other);
+};
+
+// Linear model: each component's energy is a sum of coefficient × count. The relative errors are those on runs that the fit never saw.
+struct EnergyModel {
+  struct Coefficients {  // [J] per event, [1] for the two joule terms, [W] for time
+    double conversion = 0, wl_pulse = 0, bit_column = 0, sample = 0, compare = 0, decrement = 0, array_joule = 0, line_joule = 0, time = 0;
+  };
+  std::array<Coefficients, 6> component;
+  std::array<double, 6> relative_error{};  // [1] rms on unseen runs, by component
+  double total_relative_error = 0;         // [1] rms on unseen runs
+  int neurons_per_bias = 256;              // the bias generator is shared by so many neurons; its coefficients are already divided
+
+  EnergyBreakdown energy(const EventCounts& counts) const;
+};
+
+void to_json(Json& json, const EnergyModel& model);
+void from_json(const Json& json, EnergyModel& model);
+
+}  // namespace mho::solver

@@ -1,0 +1,57 @@
+// The vectorised form of a core: the calibrated neuron applied to whole batches of inputs with a few matrix products.
+//
+// Shapes: R rows (bit lines, each with its word line and driver), C columns (source lines, each with its neuron), B inputs of a batch.
+// A conversion applies `bits` magnitude bits, least significant first; in bit k row i is driven to level −1, 0 or +1 of the read voltage,
+// the word lines pulse once, and the held line is sampled and integrated pulse_multiplier · 2^k times (neurram.md 3.3a).
+#pragma once
+#include <Eigen/Core>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "solver/energy_model.hpp"
+
+namespace mho::solver {
+
+struct NeuronModel;  // solver/neuron_model.hpp: the fitted parameters
+
+using LevelMatrix = Eigen::Matrix<std::int8_t, Eigen::Dynamic, Eigen::Dynamic>;   // R × B of −1, 0, +1
+using CodeMatrix = Eigen::Matrix<std::int16_t, Eigen::Dynamic, Eigen::Dynamic>;   // C × B of signed ADC codes
+
+// Settings of the chip for one mapped matrix; chosen on training data only.
+struct OperatingPoint {
+  double v_read = 0.3;         // [V] read amplitude of the drivers around their centre
+  double v_center = 0.0;       // [V] centre of the drivers minus VREF: the trim that nulls the systematic offset
+  double v_decrement = 0.05;   // [V] charge decrement level; one LSB before the ADC is v_decrement · C_sample/C_integ
+  int pulse_multiplier = 1;    // [1] sample-integrate cycles of the least significant bit
+  int max_code = 63;           // [1] unary steps after which the conversion stops
+};
+
+// One mapped matrix in one core.
+class FastCore {
+ public:
+  // conductance: R × C [S], the cells' small-signal conductance at the read voltage, all ≥ 0. bits: magnitude bits of an input.
+  FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance, const OperatingPoint& point, int bits);
+  ~FastCore();
+  FastCore(FastCore&&) noexcept;
+  FastCore& operator=(FastCore&&) noexcept;
+
+  Eigen::Index rows() const;
+  Eigen::Index columns() const;
+  int bits() const;
+  // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. Thread-safe. `counts`, if
+  // given, receives the events of integration (not those of the ADC).
+  void integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr) const;
+  // Unary charge-decrement ADC: codes from integrated voltages. Thread-safe. Adds compares, decrements, times, conversions.
+  void convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, EventCounts* counts = nullptr) const;
+  // Digital normalisation by ΣG: the estimate of Σ_i x_i G_ij [S × input LSB] is (code · gain + offset), per column and polarity; a code c ≠ 0 stands for
+  // the middle of its interval. decode() applies it: C × B.
+  void decode(const CodeMatrix& codes, Eigen::MatrixXf& sums) const;
+  double lsb() const;  // [V] one LSB before the ADC
+
+ private:
+  struct State;
+  std::unique_ptr<const State> state_;
+};
+
+}  // namespace mho::solver
