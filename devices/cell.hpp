@@ -1,0 +1,56 @@
+// 1T1R cell: a memristor in series with its select transistor, solved for the cell voltage.
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "devices/memristor.hpp"
+#include "devices/select_transistor.hpp"
+
+namespace mho::devices {
+
+enum class Polarity { set, reset };
+
+// Lines during a pulse. SET: BL = TE raised to v_line, source line 0. RESET: source line = drain raised, BL = TE 0, source at the cell.
+struct CellBias {
+  Polarity polarity = Polarity::set;
+  double v_line = 0.0;  // [V] ≥ 0
+  double v_wl = 0.0;    // [V]
+};
+
+// Where cell and transistor carry the same current.
+struct OperatingPoint {
+  double v;           // [V] magnitude of the cell voltage, 0 … v_line
+  double current;     // [A] magnitude
+  double di_dv_cell, di_dv_transistor;  // [S] slopes at v; total slope of the residual is their difference, > 0
+  int iterations;     // Newton steps taken
+};
+
+// Solves F(v) = I_cell(v) − I_D(v) = 0, F increasing, by Newton inside a shrinking bracket [0, v_line]; a step that would leave it is replaced by
+// bisection. Stops when the last step is below 1e-7 V (the next, quadratically smaller one, is what is left). `guess` starts it.
+template <class Curve>
+OperatingPoint solve_cell(const Curve& curve, const SelectTransistor& transistor, const CellBias& bias, double guess) {
+  const bool source_at_cell = bias.polarity == Polarity::reset;
+  double low = 0.0, high = bias.v_line;
+  double v = std::clamp(guess, low, high);
+  constexpr double step_tolerance = 1e-7;  // [V]
+  constexpr int max_iterations = 100;
+  CurrentSlope cell{}, fet{};
+  int n = 0;
+  while (n < max_iterations) {
+    ++n;
+    cell = curve.current(v);
+    fet = drain_current(transistor, source_at_cell, bias.v_wl, bias.v_line, v);
+    const double residual = cell.current - fet.current;
+    (residual > 0.0 ? high : low) = v;
+    double next = v - residual / (cell.slope - fet.slope);
+    if (!(next >= low && next <= high)) next = 0.5 * (low + high);
+    const double step = next - v;
+    v = next;
+    if (std::abs(step) <= step_tolerance) {
+      return {v, cell.current + cell.slope * step, cell.slope, fet.slope, n};
+    }
+  }
+  return {v, cell.current, cell.slope, fet.slope, n};
+}
+
+}  // namespace mho::devices

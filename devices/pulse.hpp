@@ -1,0 +1,37 @@
+// One programming pulse on a 1T1R cell, integrated with Boost.Odeint.
+#pragma once
+#include "devices/card.hpp"
+#include "devices/cell.hpp"
+
+namespace mho::devices {
+
+// Trapezoid on the raised line: rises in `edge`, flat for `width`, falls in `edge`. The word line is up before and after.
+struct Pulse {
+  CellBias bias;         // of the flat part
+  double width = 1e-6;   // [s]
+  double edge = 10e-9;   // [s]
+};
+
+struct PulseOptions {
+  double tolerance = 2e-4;   // [1] local error of a step ≤ tolerance × (state_max − state_min)
+  int max_steps = 10000;     // accepted and rejected, per pulse
+};
+
+enum class PulseStatus { finished, too_many_steps, step_too_small };
+
+struct PulseResult {
+  double state;              // at the end
+  double energy;             // [J] ∫ v_line · I dt
+  PulseStatus status;
+  int steps = 0, rejected = 0;
+  explicit operator bool() const { return status == PulseStatus::finished; }
+};
+
+// Integrates dx/dt over the pulse with the embedded Dormand–Prince 5(4) pair under error control, from breakpoint to breakpoint of the line.
+// On the flat part the independent variable is s = ln(1 + t/t1), t1 = 1/|∂ẋ/∂x| at its start: a state that limits itself as
+// ẋ = r·exp(−c x), as the gap does behind a transistor in saturation (SET) or against its own current (RESET), is a straight line in s.
+template <Memristor M>
+PulseResult apply_pulse(const M& model, const SelectTransistor& transistor, const Pulse& pulse, double state,
+                        const PulseOptions& options = {});
+
+}  // namespace mho::devices
