@@ -1,0 +1,38 @@
+// What the chip asks of one mapped matrix in one core, and where it comes from: the calibrated neuron or the closed form.
+#pragma once
+#include <Eigen/Core>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "solver/fast_core.hpp"
+
+namespace mho::chip {
+
+// Shapes and meaning as in solver::FastCore: R rows, C columns, B inputs of a batch. Immutable and thread-safe; a column of a result depends
+// on its own column of the input only.
+class CoreModel {
+ public:
+  virtual ~CoreModel() = default;
+  virtual void integrate(std::span<const solver::LevelMatrix> levels, Eigen::MatrixXf& v_integrated,
+                         solver::EventCounts* counts = nullptr) const = 0;
+  virtual void convert(const Eigen::MatrixXf& v_integrated, solver::CodeMatrix& codes, solver::EventCounts* counts = nullptr) const = 0;
+  virtual void decode(const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const = 0;
+  virtual double lsb() const = 0;  // [V] before the ADC
+};
+
+// conductance: R × C [S]; bits: magnitude bits of an input.
+using CoreFactory =
+    std::function<std::unique_ptr<CoreModel>(const Eigen::MatrixXd& conductance, const solver::OperatingPoint& point, int bits)>;
+
+// Cores with the calibrated neuron (solver::FastCore). `neuron` must outlive the factory.
+CoreFactory calibrated_cores(const solver::NeuronModel& neuron);
+
+// Cores without circuit errors: each bit's line settles to v_center + v_read·Σ x_i G_ij / Σ G_ij, bit weights are exactly 2^k and the ADC's
+// steps are equal. What is left are errors of conductance and the resolution of the ADC. Counts events but no energy and no time.
+struct IdealCoreOptions {
+  double capacitor_ratio = 17.0 / 104.0;  // [1] C_sample/C_integ (neurram.md 3.1)
+};
+CoreFactory ideal_cores(const IdealCoreOptions& options = {});
+
+}  // namespace mho::chip

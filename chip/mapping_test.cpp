@@ -1,0 +1,167 @@
+// Laws of the map: each weight lies once, no cell twice, bad rows never; what does not fit is said.
+#include "chip/mapping.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+
+#include "chip/test_matrices.hpp"
+#include "core/errors.hpp"
+
+using namespace mho;
+using namespace mho::chip;
+
+namespace {
+
+void check_map(const std::vector<MatrixSpec>& specs, const ChipConfig& config, const BadRows& bad) {
+  const Mapping mapping = map_network(specs, config, bad);
+  std::set<std::tuple<int, int, int>> cells;                  // core, row, column
+  std::map<std::tuple<size_t, int, int>, int> weights;        // matrix, input, output → times
+  size_t bias_cells = 0, misplaced = 0;
+  for (const WeightPlace& p : weight_table(specs, mapping, config.mapping)) {
+    for (const int row : {p.row, p.row + 1}) {
+      if (!cells.insert({p.core, row, p.column}).second) ++misplaced;
+      if (p.core < 0 || p.core >= config.cores() || row < 0 || row >= config.rows || p.column >= config.columns) ++misplaced;
+      else if (bad[static_cast<size_t>(p.core)][static_cast<size_t>(row)]) ++misplaced;
+    }
+    if (p.input < 0) {
+      ++bias_cells;
+    } else {
+      ++weights[{p.matrix, p.input, p.output}];
+      if (static_cast<float>(p.weight) != specs[p.matrix].weights(p.input, p.output)) ++misplaced;
+    }
+    if (p.g_plus < config.mapping.g_min || p.g_plus > config.mapping.g_limit) ++misplaced;
+    if (std::min(p.g_plus, p.g_minus) != config.mapping.g_min) ++misplaced;
+  }
+  CHECK(misplaced == 0);
+  CHECK(cells.size() == mapping.cells_used());
+  size_t expected = 0, expected_bias = 0;
+  for (const MatrixSpec& s : specs) expected += static_cast<size_t>(s.weights.size());
+  for (const MappedBlock& b : mapping.blocks) expected_bias += static_cast<size_t>(b.bias_rows * b.outputs);
+  CHECK(weights.size() == expected);
+  CHECK(bias_cells == expected_bias);
+  for (const auto& [place, times] : weights) CHECK(times == 1);
+}
+
+// Every `period`-th row is bad.
+BadRows some_bad_rows(const ChipConfig& config, int period) {
+  BadRows bad = no_bad_rows(config);
+  for (size_t core = 0; core < bad.size(); ++core)
+    for (size_t row = core % 7; row < bad[core].size(); row += static_cast<size_t>(period)) bad[core][row] = 1;
+  return bad;
+}
+
+}  // namespace
+
+TEST_CASE("each weight lies on the chip once, no cell is used twice, bad rows are never used") {
+  ChipConfig config;
+  check_map(test::mnist_shapes(), config, no_bad_rows(config));
+  check_map(test::mnist_shapes(), config, some_bad_rows(config, 17));
+  config.mapping.encoding = Encoding::proportional;
+  check_map(test::mnist_shapes(), config, some_bad_rows(config, 29));
+}
+
+TEST_CASE("blocks share cores, by rows and then by columns, when there are more blocks than cores") {
+  ChipConfig config;
+  config.core_grid_rows = config.core_grid_columns = 2;  // 4 cores for 16 blocks
+  config.mapping.max_columns = 32;
+  check_map(test::mnist_shapes(), config, some_bad_rows(config, 17));
+  const Mapping mapping = map_network(test::mnist_shapes(), config, no_bad_rows(config));
+  CHECK(mapping.cores_used() == 4);
+  config.core_grid_rows = config.core_grid_columns = 6;
+  CHECK(map_network(test::mnist_shapes(), config, no_bad_rows(config)).cores_used() == mapping.blocks.size());
+}
+
+TEST_CASE("the shapes of the MNIST network are cut as on the chip") {
+  // 16 segments, 46,664 cells, conv3 146×16 twice, conv5 194×32 three times, dense 174 and 166 rows (neurram.md 4.1, 4.2).
+  ChipConfig config;
+  config.mapping.max_bias_rows = 1;
+  const Mapping mapping = map_network(test::mnist_shapes(), config, no_bad_rows(config));
+  CHECK(mapping.blocks.size() == 15 + 1);
+  size_t rows_of_dense = 0;
+  for (const MappedBlock& b : mapping.blocks) {
+    if (b.matrix == 3) CHECK(b.physical_rows() == 146);
+    if (b.matrix == 5) CHECK(b.physical_rows() == 194);
+    if (b.matrix == 6) rows_of_dense += static_cast<size_t>(b.physical_rows());
+  }
+  CHECK(rows_of_dense == 5 * 174 + 166);
+  CHECK(mapping.cells_used() == 46664);
+}
+
+TEST_CASE("bias rows of all segments together carry the bias, and the pair's difference is the weight") {
+  ChipConfig config;
+  config.mapping.w_max_quantile = 1.0;
+  config.mapping.max_bias_rows = 8;
+  const std::vector<MatrixSpec> specs{test::random_matrix(3, 250, 20)};
+  const Mapping mapping = map_network(specs, config, no_bad_rows(config));
+  REQUIRE(mapping.blocks.size() == 3);
+  Eigen::RowVectorXd bias = Eigen::RowVectorXd::Zero(20);
+  for (const MappedBlock& block : mapping.blocks) {
+    const Eigen::MatrixXd g = target_conductance(specs[0], block, config.mapping);
+    const Eigen::MatrixXd w = block_weights(specs[0], block);
+    CHECK(w.cwiseAbs().maxCoeff() <= block.w_max * (1 + 1e-6));
+    for (int i = 0; i < block.logical_rows(); ++i)
+      CHECK(((g.row(2 * i) - g.row(2 * i + 1)) / config.full_scale_conductance() * block.w_max - w.row(i)).norm() < 1e-9);
+    bias += w.bottomRows(block.bias_rows).colwise().sum() * full_scale_code(specs[0]) * specs[0].input_lsb;
+  }
+  CHECK((bias.transpose() - specs[0].bias.cast<double>()).norm() < 1e-6);
+}
+
+TEST_CASE("a network that does not fit is one line that says how much is missing") {
+  ChipConfig config;
+  config.core_grid_rows = config.core_grid_columns = 1;
+  const std::vector<MatrixSpec> specs{test::random_matrix(0, 800, 256)};
+  try {
+    map_network(specs, config, no_bad_rows(config));
+    FAIL("no error");
+  } catch (const ConfigError& e) {
+    const std::string what = e.what();
+    CHECK(what.find("16 blocks") != std::string::npos);
+    CHECK(what.find("more cores") != std::string::npos);
+    CHECK(what.find('\n') == std::string::npos);
+  }
+  // All rows bad: nothing fits.
+  config.core_grid_rows = 8;
+  BadRows bad = no_bad_rows(config);
+  for (auto& core : bad) std::fill(core.begin(), core.end(), std::uint8_t{1});
+  CHECK_THROWS_AS(map_network(test::mnist_shapes(), config, bad), ConfigError);
+}
+
+TEST_CASE("a matrix that cannot be mapped is an error") {
+  const ChipConfig config;
+  const auto fails = [&](MatrixSpec spec) {
+    CHECK_THROWS_AS(map_network(std::vector{std::move(spec)}, config, no_bad_rows(config)), ConfigError);
+  };
+  MatrixSpec spec = test::random_matrix(0, 5, 4);
+  spec.bias.resize(3);
+  fails(spec);
+  spec = test::random_matrix(0, 5, 4);
+  spec.weights(2, 2) = std::nanf("");
+  fails(spec);
+  spec = test::random_matrix(0, 5, 4);
+  spec.input_bits = 9;
+  fails(spec);
+  spec = test::random_matrix(0, 5, 4);
+  spec.weights.resize(0, 4);
+  fails(spec);
+}
+
+TEST_CASE("the shipped chip file reads as the defaults, and a wrong key or value is an error") {
+  const std::string path = MHO_SOURCE_DIR "/examples/chips/neurram.toml";
+  const ChipConfig config = load_chip_config(path), defaults;
+  CacheKey a("chip"), b("chip");
+  add_to_key(a, config);
+  add_to_key(b, defaults);
+  CHECK(config.cores() == 48);
+  for (const auto& p : ParameterTable<MappingRules>::table) CHECK(config.mapping.*p.member == doctest::Approx(defaults.mapping.*p.member));
+  for (const auto& p : ParameterTable<OperatingRules>::table)
+    CHECK(config.operating.*p.member == doctest::Approx(defaults.operating.*p.member));
+  CHECK_THROWS_AS(load_chip_config(path, {"mapping.g_mx=40 µS"}), ConfigError);
+  CHECK_THROWS_AS(load_chip_config(path, {"mapping.g_max=40 mV"}), ConfigError);
+  CHECK_THROWS_AS(load_chip_config(path, {"mapping.g_min=50 µS"}), ConfigError);
+  CHECK_THROWS_AS(load_chip_config(path, {"mapping.max_logical_rows=200"}), ConfigError);
+  CHECK_THROWS_AS(load_chip_config(path, {"mapping.encoding=\"other\""}), ConfigError);
+  CHECK_THROWS_AS(load_chip_config(path, {"bad_rows.mean=0.5"}), ConfigError);
+  CHECK_THROWS_AS(load_chip_config("/nonexistent.toml"), IoError);
+}
