@@ -59,7 +59,8 @@ struct ProgrammingSummary {
   double mean_pulses = 0.0;                     // of the cells that needed a pulse
   std::vector<size_t> pulse_histogram;          // [n]: cells that took n pulses, those that needed none excluded
   double energy = 0.0, time = 0.0;              // [J], [s] sum over cells and passes
-  double relaxed_sigma = 0.0;                   // [S] rms over all cells of G(wait) − target
+  double relaxed_rms = 0.0;                     // [S] rms over all cells of conductance_relaxed − target
+  double one_pass_rms = 0.0;                    // [S] the same of conductance_one_pass
   std::vector<LevelSummary> levels;
   std::vector<std::size_t> failures;            // [WriteFailure]: cells, first pass
 };
@@ -68,17 +69,21 @@ struct ProgrammingSummary {
 struct ArrayProgramming {
   std::vector<double> conductance_programmed;  // [S] at the read voltage right after the last write of the cell
   std::vector<double> conductance_relaxed;     // [S] options.wait after the last pass
+  std::vector<double> conductance_one_pass;    // [S] options.wait after the first pass, had it been the only one
   std::vector<int> pulses;                     // of all passes
   std::vector<std::uint8_t> success;           // 1: inside the window right after its last write, or without any
   std::vector<WriteResult> first_pass;
   ProgrammingSummary summary;
 };
 
-// Writes targets[i] [S] into ids.cells[i]. Each cell starts in HRS (Spread::start_gap). A target that no policy can accept, outside
-// [0, 200 µS] or not finite, or a count of cells that differs from the count of targets throws ConfigError.
+// Writes targets[i] [S] into ids.cells[i]. Each cell starts in HRS (start_state of its model). A target outside [0, 200 µS] or not finite, or a
+// count of cells that differs from the count of targets throws Error.
 // progress, when given, advances by one per target and pass.
 ArrayProgramming program_array(std::span<const double> targets, const ProgrammingSetup& setup, const ArrayIds& ids,
                                int threads, Progress* progress = nullptr);
+
+// Summary of everything but energy and time, from the vectors of `result`.
+ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingSetup& setup, const ArrayProgramming& result);
 
 // Reads [prefix] of an open file: card, policy, relaxation (file names, relative to the folder of `file`; absent: built-in defaults, which
 // equal params/stanford_d_analog.toml, policy_wl_ramp.toml and relaxation_log_time.toml), passes and the members of ArrayOptions.
@@ -89,3 +94,17 @@ void add_to_key(CacheKey& key, const ProgrammingSetup& setup);
 Json to_json(const ProgrammingSummary& summary);
 
 }  // namespace mho::devices
+
+namespace mho {
+template <>
+struct ParameterTable<devices::ArrayOptions> {
+  using S = devices::ArrayOptions;
+  static constexpr auto table = std::to_array<Parameter<S>>({
+      {"wait", &S::wait, "s", 1e-3, 1e9, "from the last pass to inference"},
+      {"pass_wait", &S::pass_wait, "s", 1e-3, 1e9, "from one pass to the check before the next"},
+      {"stuck_low", &S::stuck_low, "1", 0.0, 1.0, "share of cells stuck at low conductance"},
+      {"stuck_high", &S::stuck_high, "1", 0.0, 1.0, "share of cells stuck at high conductance"},
+      {"level_width", &S::level_width, "S", 1e-9, 1e-3, "width of the target bins of the summary"},
+  });
+};
+}  // namespace mho

@@ -1,6 +1,7 @@
 // A card: one model with the parameters of one published or assumed device, its spread, and the select transistor of its cell.
 #pragma once
 #include <string>
+#include <type_traits>
 #include <variant>
 
 #include "core/toml_file.hpp"

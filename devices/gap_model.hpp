@@ -14,6 +14,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <string_view>
 
 #include "core/params.hpp"
@@ -47,7 +48,6 @@ struct GapParams {
 struct GapSpread {
   double ln_i0 = 0.10;               // [1] σ of ln I0 over devices
   double gamma0 = 0.02;              // [1] relative σ of γ0 over devices, the same factor for SET and RESET
-  double v_to = 0.020;               // [V] σ of the select transistor's threshold over devices
   double cycle_gap = 0.0075e-9;      // [m] σ added to the gap after a pulse that moved it
   double cycle_threshold = 1e-12;    // [m] smallest movement that counts as such
   double gap_min = 0.90e-9;          // [m] range of the gap in an array
@@ -82,7 +82,7 @@ struct GapModel {
     double amplitude, v0;  // [A] I0 exp(−g/g0), [V]
     CurrentSlope current(double v) const;
   };
-  Curve at(double g) const;
+  Curve at(double g) const { return {params.i0 * std::exp(-clipped(g) / params.g0), params.v0}; }
   double conductance(double v, double g) const;          // [S] I/V
   double state_rate(double v, double g, double i) const; // [m/s]
   Jacobian evaluate(double v, double g) const;
@@ -94,6 +94,8 @@ struct GapModel {
   GapModel vary(const GapSpread& spread, RandomStream& stream) const;
   double settle(const GapSpread& spread, double before, double after, RandomStream& stream) const;
   double start_state(const GapSpread& spread) const { return clipped(spread.start_gap); }
+  static GapSpread no_spread(const GapParams& p);        // the same device every time, in its own gap range
+  static Misfit misfit(const GapParams& p, const GapSpread& spread);
 
  private:
   template <class T>
@@ -105,6 +107,60 @@ struct GapModel {
   T wall_factor(bool closing, const T& g) const;
 };
 
+template <class T>
+T GapModel::current(const T& v, const T& g) const {
+  using std::exp, std::sinh;
+  const T limited = v > v_limit ? T(v_limit) : v < -v_limit ? T(-v_limit) : v;
+  return params.i0 * exp(-clipped(g) / params.g0) * sinh(limited / params.v0);
+}
+
+template <class T>
+T GapModel::temperature(const T& v, const T& i) const {
+  using std::abs;
+  return params.t_amb + abs(v * i) * params.r_th;
+}
+
+template <class T>
+T GapModel::enhancement(bool set, const T& g) const {
+  using std::pow, std::sqrt;
+  const T x = g / nm;
+  const T power = params.alpha == 1.5 ? T(x * sqrt(x)) : params.alpha == 1.0 ? x : T(pow(x, params.alpha));
+  const T gamma = set ? params.gamma0_set - params.beta_set * power : params.gamma0_reset - params.beta_reset * power;
+  return gamma < 0.0 ? T(0.0) : gamma;
+}
+
+template <class T>
+T GapModel::free_rate(const T& v, const T& g, const T& t) const {
+  using std::exp, std::abs;
+  const T gamma = enhancement(v >= 0.0, g);
+  if (gamma * abs(v) / params.thickness < params.field_min) return T(0.0);
+  const T kt = boltzmann_ev * t;
+  const T u = gamma * (params.a0 / params.thickness) * v / kt, barrier = params.activation / kt;
+  const auto capped = [](const T& x) { return x > 0.0 ? T(1.0) : T(exp(x)); };
+  // Beyond |u| = 20 the smaller exponential is below the rounding of the larger.
+  if (u > 20.0) return -0.5 * params.velocity * capped(u - barrier);
+  if (u < -20.0) return 0.5 * params.velocity * capped(-u - barrier);
+  return -0.5 * params.velocity * (capped(u - barrier) - capped(-u - barrier));
+}
+
+template <class T>
+T GapModel::wall_factor(bool closing, const T& g) const {
+  using std::exp;
+  const T distance = closing ? T(g - params.gap_min) : T(params.gap_max - g);
+  if (distance <= 0.0) return T(0.0);
+  return distance > 40.0 * wall ? T(1.0) : T(1.0 - exp(-distance / wall));
+}
+
+template <class T>
+T GapModel::rate(const T& v, const T& g) const {
+  using std::abs;
+  if (abs(v) < params.v_guard) return T(0.0);
+  const T inside = clipped(g);
+  return free_rate(v, inside, temperature(v, current(v, inside))) * wall_factor(v >= 0.0, g);
+}
+
 static_assert(Memristor<GapModel>);
 
 }  // namespace mho::devices
+
+#include "devices/gap_tables.hpp"

@@ -1,6 +1,7 @@
 // What every compact model of a resistive cell offers, so that one cell, one integrator and one set of laws serve all of them.
 #pragma once
 #include <concepts>
+#include <string>
 #include <string_view>
 
 #include "core/random.hpp"
@@ -22,6 +23,11 @@ struct Jacobian {
   double rate, drate_dv, drate_dx;     // [state/s], [state/(s V)], [1/s]
 };
 
+// Parameters that contradict each other: the key at fault and what would be right; empty when they fit.
+struct Misfit {
+  std::string key, what;
+};
+
 // A model is a struct of immutable parameters and pure functions of cell voltage v [V] and one state x. v > 0 is SET: it raises |I|.
 //   at(x)               the I-V curve at a fixed state: at(x).current(v) -> CurrentSlope, odd, strictly increasing in v
 //   state_rate(v, x, i) dx/dt [state/s] when the current is i = I(v, x); zero for |v| < guard_voltage() and beyond the walls
@@ -29,7 +35,9 @@ struct Jacobian {
 //   state_for(g, v)     state whose static conductance I(v)/v is g [S]; not clipped
 //   state_min/max       walls of the state; state_resolution() the distance over which a wall stops the state
 //   vary(spread, s)     the model of one device of a population; settle(spread, before, after, s) the state after the
-//                       cycle-to-cycle scatter of one pulse
+//                       cycle-to-cycle scatter of one pulse; start_state(spread) the state before it is first written
+//   no_spread(params), misfit(params, spread)
+//                       for card files: a card without [spread]; contradictions between valid values
 template <class M>
 concept Memristor = requires(const M m, double v, double x, typename M::Spread spread, RandomStream& stream) {
   typename M::Params;
@@ -46,6 +54,8 @@ concept Memristor = requires(const M m, double v, double x, typename M::Spread s
   { m.vary(spread, stream) } -> std::same_as<M>;
   { m.settle(spread, x, x, stream) } -> std::same_as<double>;
   { m.start_state(spread) } -> std::same_as<double>;
+  { M::no_spread(m.params) } -> std::same_as<typename M::Spread>;
+  { M::misfit(m.params, spread) } -> std::same_as<Misfit>;
 };
 
 }  // namespace mho::devices

@@ -28,10 +28,9 @@ struct PulseResult {
 };
 
 // Integrates dx/dt over the pulse with the embedded Dormand–Prince 5(4) pair under error control, from breakpoint to breakpoint of the line.
-// On the flat part the independent variable is s = ln(1 + t/t1), t1 = 1/|∂ẋ/∂x| at its start: a state that limits itself as
+// `state` is clipped to the walls first. On the flat part the independent variable is s = ln(1 + t/t1), t1 = 1/|∂ẋ/∂x| at its start: a state that limits itself as
 // ẋ = r·exp(−c x), as the gap does behind a transistor in saturation (SET) or against its own current (RESET), is a straight line in s.
-template <Memristor M>
-PulseResult apply_pulse(const M& model, const SelectTransistor& transistor, const Pulse& pulse, double state,
-                        const PulseOptions& options = {});
+PulseResult apply_pulse(const AnyMemristor& model, const SelectTransistor& transistor, const Pulse& pulse,
+                        double state, const PulseOptions& options = {});
 
 }  // namespace mho::devices

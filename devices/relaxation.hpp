@@ -9,7 +9,7 @@
 
 namespace mho::devices {
 
-// With u = G(0)/g_full and d = log10(t/1 s), for the cells programmed to G(0):
+// With u = G(0)/g_full, d = log10(t/1 s) and all conductances in g_unit = 1 µS, for the cells programmed to G(0):
 //   mean shift   μ(G,t)  = (m2 u² + m1 u + m0) + (n2 u² + n1 u + n0)·d
 //   variance     σ²(G,t) = (a3 u³ + a2 u² + a1 u + a0) + (b3 u³ + b2 u² + b1 u + b0)·d,  not below variance_floor
 //   path         G(t) = G(0) + μ(G,t) + s·W(σ²(G,t)),  W a Wiener process, s² = (ν−2)/χ²_ν drawn at each programming event
@@ -18,13 +18,14 @@ namespace mho::devices {
 // Coefficients: fitted to the 40 µS analog technology C of Levy's relaxation data, which coincides with the NeuRRAM curves
 // (Wan et al., Nature 608, 504 (2022), Extended Data Fig. 3).
 struct RelaxationParams {
-  double g_full = 40e-6;                                             // [S]
-  double a3 = 29.487e-12, a2 = -58.897e-12, a1 = 32.420e-12, a0 = 0.111e-12;  // [S²]
-  double b3 = 9.774e-12, b2 = -20.556e-12, b1 = 12.053e-12, b0 = -0.001e-12;  // [S²] per decade
-  double m2 = 1.953e-6, m1 = -2.819e-6, m0 = 0.383e-6;               // [S]
-  double n2 = 0.870e-6, n1 = -1.248e-6, n0 = 0.125e-6;               // [S] per decade
-  double variance_floor = 0.04e-12;                                  // [S²]
-  double nu = 3.5;                                                   // [1] degrees of freedom of the mixing law, > 2
+  double g_full = 40e-6;                                          // [S]
+  double g_unit = 1e-6;                                           // [S]
+  double a3 = 29.487, a2 = -58.897, a1 = 32.420, a0 = 0.111;      // [g_unit²]
+  double b3 = 9.774, b2 = -20.556, b1 = 12.053, b0 = -0.001;      // [g_unit²] per decade
+  double m2 = 1.953, m1 = -2.819, m0 = 0.383;                     // [g_unit]
+  double n2 = 0.870, n1 = -1.248, n0 = 0.125;                     // [g_unit] per decade
+  double variance_floor = 0.04;                                   // [g_unit²]
+  double nu = 3.5;                                                // [1] degrees of freedom of the mixing law, > 2
 };
 
 double relaxation_mean(const RelaxationParams& p, double g, double t);      // [S] μ(G,t), t [s] > 0
@@ -52,3 +53,30 @@ double relax(const RelaxationParams& params, double g, double t, RandomStream& s
 RelaxationParams load_relaxation(const std::string& path);
 
 }  // namespace mho::devices
+
+namespace mho {
+template <>
+struct ParameterTable<devices::RelaxationParams> {
+  using S = devices::RelaxationParams;
+  static constexpr auto table = std::to_array<Parameter<S>>({
+      {"g_full", &S::g_full, "S", 1e-9, 1.0, "full scale: u = G/g_full"},
+      {"g_unit", &S::g_unit, "S", 1e-9, 1.0, "unit of conductance of the coefficients below"},
+      {"a3", &S::a3, "1", -1e6, 1e6, "variance at 1 s, u³"},
+      {"a2", &S::a2, "1", -1e6, 1e6, "variance at 1 s, u²"},
+      {"a1", &S::a1, "1", -1e6, 1e6, "variance at 1 s, u"},
+      {"a0", &S::a0, "1", -1e6, 1e6, "variance at 1 s, constant"},
+      {"b3", &S::b3, "1", -1e6, 1e6, "variance per decade of time, u³"},
+      {"b2", &S::b2, "1", -1e6, 1e6, "variance per decade of time, u²"},
+      {"b1", &S::b1, "1", -1e6, 1e6, "variance per decade of time, u"},
+      {"b0", &S::b0, "1", -1e6, 1e6, "variance per decade of time, constant"},
+      {"m2", &S::m2, "1", -1e6, 1e6, "mean shift at 1 s, u²"},
+      {"m1", &S::m1, "1", -1e6, 1e6, "mean shift at 1 s, u"},
+      {"m0", &S::m0, "1", -1e6, 1e6, "mean shift at 1 s, constant"},
+      {"n2", &S::n2, "1", -1e6, 1e6, "mean shift per decade of time, u²"},
+      {"n1", &S::n1, "1", -1e6, 1e6, "mean shift per decade of time, u"},
+      {"n0", &S::n0, "1", -1e6, 1e6, "mean shift per decade of time, constant"},
+      {"variance_floor", &S::variance_floor, "1", 0.0, 1e6, "smallest variance"},
+      {"nu", &S::nu, "1", 2.01, 1e6, "degrees of freedom of the scale of one programming event"},
+  });
+};
+}  // namespace mho

@@ -1,7 +1,5 @@
 // Select transistor of a 1T1R cell for programming: level-1 NMOS, λ = 0, no body effect.
 #pragma once
-#include <algorithm>
-
 #include "core/params.hpp"
 #include "devices/memristor.hpp"
 
@@ -10,6 +8,8 @@ namespace mho::devices {
 struct SelectTransistor {
   double beta = 600e-6;  // [A/V²] KP·W/L
   double v_to = 0.7;     // [V] threshold
+  double v_to_sigma = 0.020;  // [V] its spread over cells
+  SelectTransistor vary(RandomStream& stream) const { return {beta, v_to + v_to_sigma * stream.normal(), v_to_sigma}; }
 };
 
 // I_D and ∂I_D/∂V of a transistor in series with a cell that holds the voltage magnitude v, seen from the cell (V = v):
@@ -34,6 +34,7 @@ struct ParameterTable<devices::SelectTransistor> {
   static constexpr auto table = std::to_array<Parameter<S>>({
       {"beta", &S::beta, "A/V²", 1e-7, 1e-1, "KP·W/L"},
       {"v_to", &S::v_to, "V", -1.0, 3.0, "threshold voltage"},
+      {"v_to_sigma", &S::v_to_sigma, "V", 0.0, 0.5, "standard deviation of the threshold over cells"},
   });
 };
 }  // namespace mho

@@ -45,11 +45,11 @@ struct WriteResult {
   bool success() const { return failure == WriteFailure::none; }
 };
 
-// Programs one device from `state` to `target` [S]. `model` and `transistor` are this device's own; `spread` scatters each pulse, drawn from
-// `stream`. A pulse whose integration fails ends the cell with WriteFailure::numerical.
-template <Memristor M>
-WriteResult write_cell(const M& model, const typename M::Spread& spread, const SelectTransistor& transistor,
-                       const WritePolicy& policy, double target, double state, RandomStream& stream,
+// Programs one device from `state` to `target` [S]. `device` and `transistor` are this cell's own (vary()); the scatter of each pulse is drawn
+// from `stream`. A pulse whose integration fails ends the cell with WriteFailure::numerical.
+// A cell with `stuck` other than none does not move; the policy spends its pulses on it all the same.
+WriteResult write_cell(const AnyDevice& device, const SelectTransistor& transistor, const WritePolicy& policy, double target,
+                       double state, RandomStream& stream, WriteFailure stuck = WriteFailure::none,
                        const PulseOptions& options = {});
 
 // Reads a policy file: tables [set] and [reset], and the members of WritePolicy. Throws ConfigError, IoError.
@@ -57,3 +57,31 @@ WritePolicy load_policy(const std::string& path);
 WritePolicy read_policy(TomlFile& file);  // the same from an open file, without finish()
 
 }  // namespace mho::devices
+
+namespace mho {
+template <>
+struct ParameterTable<devices::PulseRamp> {
+  using S = devices::PulseRamp;
+  static constexpr auto table = std::to_array<Parameter<S>>({
+      {"line_start", &S::line_start, "V", 0.0, 10.0, "raised line (BL in SET, SL in RESET), first pulse"},
+      {"line_step", &S::line_step, "V", 0.0, 5.0, "its step from pulse to pulse"},
+      {"line_end", &S::line_end, "V", 0.0, 10.0, "its highest value"},
+      {"wl_start", &S::wl_start, "V", 0.0, 10.0, "word line, first pulse"},
+      {"wl_step", &S::wl_step, "V", 0.0, 5.0, "its step from pulse to pulse"},
+      {"wl_end", &S::wl_end, "V", 0.0, 10.0, "its highest value"},
+  });
+};
+
+template <>
+struct ParameterTable<devices::WritePolicy> {
+  using S = devices::WritePolicy;
+  static constexpr auto table = std::to_array<Parameter<S>>({
+      {"tolerance", &S::tolerance, "S", 1e-9, 1e-3, "accepted |G - target|"},
+      {"v_read", &S::v_read, "V", 1e-3, 1.0, "read voltage across the cell"},
+      {"width", &S::width, "s", 1e-9, 1.0, "flat part of a pulse"},
+      {"edge", &S::edge, "s", 1e-11, 1e-3, "each edge of a pulse"},
+      {"read_time", &S::read_time, "s", 0.0, 1.0, "one verify read"},
+      {"step_shrink", &S::step_shrink, "1", 0.05, 1.0, "factor of the ramp steps at each reversal"},
+  });
+};
+}  // namespace mho
