@@ -68,7 +68,7 @@ TEST_CASE("with ideal cores and a fine ADC the chip equals software, signed or u
     for (const int bits : {1, 2, 3, 4, 6}) {
       CAPTURE(is_signed);
       CAPTURE(bits);
-      const Setup setup({test::random_matrix(0, 230, 150, bits, is_signed), test::random_matrix(1, 9, 8, bits, is_signed)}, 1e-3, 32767);
+      const Setup setup({test::random_matrix(0, 230, 150, bits, is_signed), test::random_matrix(1, 9, 8, bits, is_signed)}, 3e-3, 32767);
       const ChipEngine engine = setup.engine();
       for (size_t m = 0; m < setup.specs.size(); ++m) {
         const InputCodes codes = test::random_codes(setup.specs[m], 40);

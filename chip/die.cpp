@@ -1,0 +1,126 @@
+#include "chip/die.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "chip/die_store.hpp"
+#include "core/progress.hpp"
+#include "core/random.hpp"
+
+namespace mho::chip {
+namespace {
+
+// f = minimum + (maximum − minimum)·(1 − u^(1/b)); the mean of 1 − u^(1/b) is 1/(1 + b).
+double bad_row_fraction(const BadRowRules& rules, double u) {
+  const double span = rules.maximum - rules.minimum;
+  if (span <= 0) return rules.minimum;
+  const double mean = (rules.mean - rules.minimum) / span;
+  if (mean <= 0) return rules.minimum;
+  const double b = (1 - mean) / mean;
+  return b > 0 ? rules.minimum + span * (1 - std::pow(u, 1 / b)) : rules.maximum;
+}
+
+struct Cells {
+  std::vector<double> targets;                  // [S]
+  std::vector<devices::CellAddress> addresses;
+};
+
+// All mapped cells, block by block, column by column.
+Cells mapped_cells(std::span<const MatrixSpec> matrices, const Mapping& mapping, const ChipConfig& config) {
+  Cells cells;
+  for (const MappedBlock& block : mapping.blocks) {
+    const Eigen::MatrixXd target = target_conductance(matrices[block.matrix], block, config.mapping);
+    for (Eigen::Index j = 0; j < target.cols(); ++j)
+      for (Eigen::Index i = 0; i < target.rows(); ++i) {
+        const int row = block.positive_rows[static_cast<size_t>(i / 2)] + static_cast<int>(i % 2);
+        const int column = block.first_column + static_cast<int>(j);
+        cells.targets.push_back(target(i, j));
+        cells.addresses.push_back({static_cast<std::uint32_t>(block.core), static_cast<std::uint32_t>(row * config.columns + column)});
+      }
+  }
+  return cells;
+}
+
+std::vector<Eigen::MatrixXf> by_block(const Mapping& mapping, const std::vector<double>& values) {
+  std::vector<Eigen::MatrixXf> blocks;
+  const double* next = values.data();
+  for (const MappedBlock& block : mapping.blocks) {
+    blocks.push_back(Eigen::Map<const Eigen::MatrixXd>(next, block.physical_rows(), block.outputs).cast<float>());
+    next += blocks.back().size();
+  }
+  return blocks;
+}
+
+}  // namespace
+
+BadRows draw_bad_rows(const ChipConfig& config, std::uint64_t seed, std::uint32_t die) {
+  BadRows bad = no_bad_rows(config);
+  for (size_t core = 0; core < bad.size(); ++core) {
+    RandomStream random(seed, die, static_cast<std::uint32_t>(core), 0, Purpose::bad_rows);
+    const double fraction = bad_row_fraction(config.bad_rows, random.uniform());
+    for (std::uint8_t& row : bad[core]) row = random.uniform() < fraction ? 1 : 0;
+  }
+  return bad;
+}
+
+CacheKey die_key(std::span<const MatrixSpec> matrices, const ChipConfig& config, std::uint64_t seed, std::uint32_t die) {
+  CacheKey key("die");
+  add_to_key(key, config);
+  key.add("seed", static_cast<std::int64_t>(seed)).add("die", std::int64_t{die});
+  for (const MatrixSpec& spec : matrices) {
+    key.add("inputs", std::int64_t{spec.weights.rows()}).add("bits", std::int64_t{spec.input_bits});
+    key.add("signed", std::int64_t{spec.input_signed}).add("lsb", static_cast<double>(spec.input_lsb));
+    key.add_bytes("weights", spec.weights.data(), sizeof(float) * static_cast<size_t>(spec.weights.size()));
+    key.add_bytes("bias", spec.bias.data(), sizeof(float) * static_cast<size_t>(spec.bias.size()));
+  }
+  return key;
+}
+
+ProgrammedDie program_die(std::span<const MatrixSpec> matrices, const ChipConfig& config, std::uint64_t seed, std::uint32_t die,
+                          int threads, const Cache& cache, bool show_progress) {
+  ProgrammedDie result;
+  result.die = die;
+  result.bad_rows = draw_bad_rows(config, seed, die);
+  result.mapping = map_network(matrices, config, result.bad_rows);
+  const CacheKey key = die_key(matrices, config, seed, die);
+  if (const auto bytes = cache.find("die", key); bytes && die_from_bytes(*bytes, result)) {
+    result.from_cache = true;
+    return result;
+  }
+  const Cells cells = mapped_cells(matrices, result.mapping, config);
+  Progress progress(fmt::format("program die {}", die), cells.targets.size(), show_progress);
+  devices::ArrayProgramming programming =
+      devices::program_array(cells.targets, config.programming, {seed, die, cells.addresses}, threads, &progress);
+  progress.finish();
+  result.programmed = by_block(result.mapping, programming.conductance_programmed);
+  result.relaxed = by_block(result.mapping, programming.conductance_relaxed);
+  result.one_pass = by_block(result.mapping, programming.conductance_one_pass);
+  result.summary = std::move(programming.summary);
+  cache.store("die", key, die_to_bytes(result));
+  return result;
+}
+
+Json to_json(const ProgrammedDie& die) {
+  size_t bad = 0, rows = 0;
+  for (const auto& core : die.bad_rows) {
+    rows += core.size();
+    for (const std::uint8_t b : core) bad += b;
+  }
+  return {{"die", die.die},
+          {"bad_row_fraction", quantity(static_cast<double>(bad) / static_cast<double>(rows), "1")},
+          {"blocks", die.mapping.blocks.size()},
+          {"cores", die.mapping.cores_used()},
+          {"cells", die.mapping.cells_used()},
+          {"programming", devices::to_json(die.summary)}};
+}
+
+std::string programming_levels_csv(const devices::ProgrammingSummary& summary) {
+  std::string text = "low[S],high[S],cells[1],needed[1],succeeded[1],mean_pulses[1],residual_mean[S],residual_sigma[S]\n";
+  for (const devices::LevelSummary& l : summary.levels)
+    text += fmt::format("{},{},{},{},{},{},{},{}\n", l.low, l.high, l.cells, l.needed, l.succeeded, l.mean_pulses, l.residual_mean,
+                        l.residual_sigma);
+  return text;
+}
+
+}  // namespace mho::chip
