@@ -4,6 +4,7 @@
 // which ONNX nodes are understood and how bits and clip levels are written.
 #pragma once
 #include <Eigen/Core>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,14 +46,16 @@ class Network {
   struct Step {
     std::vector<size_t> inputs;  // indices of values
     size_t output;
-    std::vector<size_t> last_used;  // values that no later step reads
-    Kernel kernel;
+    std::vector<size_t> finished;  // values whose data no later step reads
+    Kernel kernel;                 // empty: the output shares the data of the first input
   };
-  void add_step(const OnnxModel& model, const OnnxNode& node, std::vector<MatrixUse>& uses);
+  void add_step(const OnnxModel& model, const OnnxNode& node, std::map<std::string, size_t>& names, std::vector<MatrixUse>& uses);
+  void mark_last_uses();
 
   std::string path_;
   std::vector<std::pair<std::string, std::string>> metadata_;
   std::vector<ValueInfo> values_;  // value 0 is the input image
+  std::vector<size_t> storage_;    // for each value, the one that holds its data
   std::vector<Step> steps_;
   std::vector<MatrixSpec> matrices_;
   std::vector<int> positions_;

@@ -22,6 +22,7 @@ struct OnnxTensor {
   static OnnxTensor of_floats(std::vector<std::int64_t> shape, std::vector<float> values);
   static OnnxTensor of_integers(ElementType type, std::vector<std::int64_t> shape, std::vector<std::int64_t> values);
   size_t size() const;  // number of elements that the shape asks for
+  bool operator==(const OnnxTensor&) const = default;
 };
 
 using OnnxAttribute =

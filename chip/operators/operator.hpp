@@ -95,6 +95,7 @@ class NodeReader {
 struct OperatorEntry {
   std::string_view type;
   BuiltOperator (*build)(NodeReader& node);
+  void (*rewrite)(OnnxModel& model) = nullptr;  // called once before anything is built, for operators that fold into others
 };
 
 // All operators that a network may contain.

@@ -1,0 +1,199 @@
+#include "chip/network.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "chip/onnx_reader.hpp"
+#include "core/errors.hpp"
+#include "core/parallel.hpp"
+#include "core/progress.hpp"
+
+namespace mho::chip {
+namespace {
+
+const OperatorEntry& find_operator(const OnnxModel& model, const OnnxNode& node) {
+  std::vector<std::string_view> known;
+  for (const OperatorEntry& entry : operators()) {
+    if (entry.type == node.type) return entry;
+    known.push_back(entry.type);
+  }
+  throw ConfigError(model.path, 0, fmt::format("node '{}'", node.name),
+                    fmt::format("operator {} is not supported; supported: {}", node.type, fmt::join(known, ", ")));
+}
+
+ValueInfo input_info(const OnnxModel& model) {
+  if (model.inputs.size() != 1 || model.outputs.size() != 1) {
+    throw ConfigError(model.path, 0, "", fmt::format("has {} inputs and {} outputs; expected one of each", model.inputs.size(), model.outputs.size()));
+  }
+  const OnnxValue& input = model.inputs[0];
+  const auto& s = input.shape;
+  if (s.size() != 4 || s[1] < 1 || s[1] > 4096 || s[2] < 1 || s[2] > 4096 || s[3] < 1 || s[3] > 4096) {
+    throw ConfigError(model.path, 0, fmt::format("input '{}'", input.name),
+                      fmt::format("is of shape [{}]; expected [images, channels, height, width]", fmt::join(s, ", ")));
+  }
+  return {.channels = static_cast<int>(s[1]), .height = static_cast<int>(s[2]), .width = static_cast<int>(s[3]), .low = 0.0f, .high = 1.0f};
+}
+
+}  // namespace
+
+Network Network::load(const std::string& path) { return Network(read_onnx(path)); }
+
+Network::Network(const OnnxModel& original) : path_(original.path), metadata_(original.metadata) {
+  OnnxModel model = original;
+  for (const OperatorEntry& entry : operators()) {
+    if (entry.rewrite) entry.rewrite(model);
+  }
+  values_.push_back(input_info(model));
+  std::map<std::string, size_t> names{{model.inputs[0].name, 0}};
+  std::vector<MatrixUse> uses;
+  for (const OnnxNode& node : model.nodes) add_step(model, node, names, uses);
+  const auto output = names.find(model.outputs[0].name);
+  if (output == names.end()) {
+    throw ConfigError(path_, 0, fmt::format("output '{}'", model.outputs[0].name), "is not computed by any node");
+  }
+  output_ = output->second;
+  if (values_[output_].is_codes() || values_[output_].positions() != 1) {
+    throw ConfigError(path_, 0, fmt::format("output '{}'", model.outputs[0].name), "is not one row of floats, one for each class");
+  }
+  if (uses.empty()) throw ConfigError(path_, 0, "", "has no Conv, Gemm or MatMul");
+  for (MatrixUse& use : uses) {
+    matrices_.push_back(std::move(use.spec));
+    positions_.push_back(use.positions);
+  }
+  mark_last_uses();
+}
+
+void Network::add_step(const OnnxModel& model, const OnnxNode& node, std::map<std::string, size_t>& names, std::vector<MatrixUse>& uses) {
+  const OperatorEntry& entry = find_operator(model, node);
+  std::vector<size_t> inputs;
+  std::vector<ValueInfo> infos;
+  const auto error = [&](const std::string& what) {
+    return ConfigError(model.path, 0, fmt::format("node '{}' ({})", node.name, node.type), what);
+  };
+  for (const std::string& name : node.inputs) {
+    if (name.empty() || model.constants.contains(name)) continue;
+    const auto found = names.find(name);
+    if (found == names.end()) throw error(fmt::format("reads '{}', which is neither a constant nor the output of an earlier node", name));
+    inputs.push_back(found->second);
+    infos.push_back(values_[found->second]);
+  }
+  // Constant and BatchNormalization nodes that could not be rewritten end in their builder's error.
+  if (entry.rewrite == nullptr && (inputs.empty() || node.inputs[0].empty() || model.constants.contains(node.inputs[0]))) {
+    throw error("its first input is not computed from the image");
+  }
+  NodeReader reader(model, node, infos, uses);
+  BuiltOperator built = entry.build(reader);
+  if (node.outputs.empty() || node.outputs[0].empty()) throw error("has no output");
+  for (size_t i = 1; i < node.outputs.size(); ++i) {
+    if (!node.outputs[i].empty()) throw error(fmt::format("has {} outputs; only the first is supported", node.outputs.size()));
+  }
+  values_.push_back(built.result);
+  const size_t output = values_.size() - 1;
+  if (!names.emplace(node.outputs[0], output).second) throw error(fmt::format("writes '{}', which exists already", node.outputs[0]));
+  steps_.push_back({.inputs = std::move(inputs), .output = output, .finished = {}, .kernel = std::move(built.kernel)});
+}
+
+void Network::mark_last_uses() {
+  // Storage of a value: that of the value whose data it shares.
+  storage_.resize(values_.size());
+  for (size_t v = 0; v < storage_.size(); ++v) storage_[v] = v;
+  for (const Step& step : steps_) {
+    if (!step.kernel) storage_[step.output] = storage_[step.inputs[0]];
+  }
+  std::vector<size_t> last_step(values_.size(), steps_.size());
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    for (const size_t v : steps_[s].inputs) last_step[storage_[v]] = s;
+  }
+  for (size_t v = 0; v < values_.size(); ++v) {
+    if (last_step[v] < steps_.size() && v != storage_[output_]) steps_[last_step[v]].finished.push_back(v);
+  }
+}
+
+size_t Network::macs_per_image() const {
+  size_t macs = 0;
+  for (size_t m = 0; m < matrices_.size(); ++m) macs += static_cast<size_t>(positions_[m]) * static_cast<size_t>(matrices_[m].weights.size());
+  return macs;
+}
+
+size_t Network::parameter_count() const {
+  size_t count = 0;
+  for (const MatrixSpec& m : matrices_) count += static_cast<size_t>(m.weights.size() + m.bias.size());
+  return count;
+}
+
+std::string Network::metadata(std::string_view key, const std::string& fallback) const {
+  for (const auto& [k, v] : metadata_) {
+    if (k == key) return v;
+  }
+  return fallback;
+}
+
+Eigen::MatrixXf Network::run(const MatrixEngine& engine, const ImageSet& images, size_t first, size_t count, const Observer& observe) const {
+  const Run run{engine, static_cast<Eigen::Index>(count), first, observe};
+  std::vector<Value> values(values_.size());
+  const Eigen::Map<const Eigen::Matrix<std::uint8_t, 1, Eigen::Dynamic>> pixels(images.image(first), run.images * input().elements());
+  values[0].floats = pixels.cast<float>() / 255.0f;
+  std::vector<const Value*> inputs;
+  for (const Step& step : steps_) {
+    if (step.kernel) {
+      inputs.clear();
+      for (const size_t v : step.inputs) inputs.push_back(&values[storage_[v]]);
+      step.kernel(inputs, values[step.output], run);
+    }
+    for (const size_t v : step.finished) values[v] = {};
+  }
+  return std::move(values[storage_[output_]].floats);
+}
+
+Eigen::MatrixXf logits(const Network& network, const MatrixEngine& engine, const ImageSet& images, const RunOptions& options) {
+  const ValueInfo& in = network.input();
+  if (in.channels != 1 || in.height != images.height || in.width != images.width) {
+    throw ConfigError(network.path(), 0, "", fmt::format("takes images of {} × {} × {} (channels × height × width), but those of {} are 1 × {} × {}",
+                                                         in.channels, in.height, in.width, images.source, images.height, images.width));
+  }
+  Eigen::MatrixXf result(network.classes(), static_cast<Eigen::Index>(images.size()));
+  const size_t chunks = (images.size() + images_per_chunk - 1) / images_per_chunk;
+  Progress progress(options.title, images.size(), options.progress);
+  parallel_for(chunks, options.threads > 0 ? options.threads : default_threads(), [&](size_t chunk) {
+    const size_t first = chunk * images_per_chunk, count = std::min(images_per_chunk, images.size() - first);
+    result.middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(count)) = network.run(engine, images, first, count, options.observe);
+    progress.advance(count);
+  });
+  return result;
+}
+
+std::vector<int> classify(const Network& network, const MatrixEngine& engine, const ImageSet& images, const RunOptions& options) {
+  const Eigen::MatrixXf outputs = logits(network, engine, images, options);
+  std::vector<int> classes(images.size());
+  for (size_t i = 0; i < classes.size(); ++i) {
+    Eigen::Index best = 0;
+    outputs.col(static_cast<Eigen::Index>(i)).maxCoeff(&best);
+    classes[i] = static_cast<int>(best);
+  }
+  return classes;
+}
+
+double accuracy(const std::vector<int>& classes, const ImageSet& images) {
+  size_t right = 0;
+  for (size_t i = 0; i < classes.size(); ++i) right += classes[i] == images.labels[i] ? 1 : 0;
+  return classes.empty() ? 0.0 : static_cast<double>(right) / static_cast<double>(classes.size());
+}
+
+std::vector<InputCodes> record_input_codes(const Network& network, const MatrixEngine& engine, const ImageSet& images, const RunOptions& options) {
+  std::vector<InputCodes> recorded(network.matrices().size());
+  for (size_t m = 0; m < recorded.size(); ++m) {
+    recorded[m].resize(network.matrices()[m].weights.rows(), static_cast<Eigen::Index>(images.size()) * network.positions(m));
+  }
+  RunOptions recording = options;
+  recording.observe = [&](size_t first, size_t matrix, const InputCodes& codes, const Eigen::MatrixXf& out) {
+    recorded[matrix].middleCols(static_cast<Eigen::Index>(first) * network.positions(matrix), codes.cols()) = codes;
+    if (options.observe) options.observe(first, matrix, codes, out);
+  };
+  logits(network, engine, images, recording);
+  return recorded;
+}
+
+}  // namespace mho::chip

@@ -1,0 +1,44 @@
+// mho-train: trains a network and writes it as ONNX.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "core/errors.hpp"
+#include "core/progress.hpp"
+#include "train/trainer.hpp"
+
+namespace {
+
+int run(int argc, char** argv) {
+  CLI::App app("Train a network with noise on its weights and write it as ONNX. Reads training images only.", "mho-train");
+  std::string config, data, out;
+  std::vector<std::string> settings;
+  app.add_option("config", config, "options (TOML), e.g. examples/train-mnist.toml")->required();
+  app.add_option("--data", data, "folder with the IDX files of MNIST")->required();
+  app.add_option("--out", out, "ONNX file to write; FILE.checkpoint beside it keeps the state after each epoch")->required();
+  app.add_option("--set", settings, "KEY=VALUE, overrides the config");
+  CLI11_PARSE(app, argc, argv);
+
+  mho::TomlFile file(config);
+  for (const std::string& s : settings) file.set(s);
+  const mho::train::TrainingOptions options = mho::train::read_training_options(file);
+  const mho::train::TrainingResult result = mho::train::train(options, mho::chip::load_mnist(data, mho::chip::Split::train), out);
+  fmt::print("{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, {:.0f} s\n", out, result.epoch, options.epochs,
+             100 * result.validation_accuracy, 100 * options.selection_noise, 100 * result.noisy_accuracy, result.seconds);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mho::install_interrupt_handler();
+  try {
+    return run(argc, argv);
+  } catch (const mho::Error& e) {
+    fmt::print(stderr, "mho-train: {}\n", e.what());
+    return static_cast<int>(e.status());
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "mho-train: internal error: {}\n", e.what());
+    return static_cast<int>(mho::ExitStatus::bug);
+  }
+}
