@@ -1,0 +1,124 @@
+#include "chip/estimate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/errors.hpp"
+
+namespace mho::chip {
+namespace {
+
+void apply_model(LayerEstimate& layer, const solver::EnergyModel& model) {
+  layer.energy = model.energy(layer.counts);
+  for (size_t c = 0; c < layer.error.size(); ++c) layer.error[c] = std::abs(layer.energy.joule[c]) * model.relative_error[c];
+  layer.total_error = layer.energy.total() * model.total_relative_error;
+}
+
+std::string csv_name(std::string_view component, std::string_view what) {
+  std::string name(component);
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return fmt::format("{}{}", name, what);
+}
+
+}  // namespace
+
+solver::EventCounts scaled(solver::EventCounts c, double factor) {
+  for (double* field : {&c.conversions, &c.wl_pulses, &c.bit_columns, &c.samples, &c.compares, &c.decrements, &c.array_joule,
+                        &c.line_charge_joule, &c.time, &c.core_time, &c.macs})
+    *field *= factor;
+  return c;
+}
+
+Estimate estimate(std::span<const MatrixSpec> matrices, const Mapping& mapping, std::span<const solver::EventCounts> events, size_t images,
+                  const solver::EnergyModel& model) {
+  MHO_ASSERT(events.size() == mapping.blocks.size() && images > 0);
+  Estimate result;
+  std::vector<std::map<int, double>> busy(matrices.size());  // [s] by core
+  for (const MatrixSpec& spec : matrices) result.layers.emplace_back().name = spec.name;
+  for (size_t b = 0; b < events.size(); ++b) {
+    const MappedBlock& block = mapping.blocks[b];
+    const solver::EventCounts counts = scaled(events[b], 1.0 / static_cast<double>(images));
+    result.layers[block.matrix].counts += counts;
+    busy[block.matrix][block.core] += counts.core_time;
+  }
+  result.total.name = "total";
+  result.total.cores = mapping.cores_used();
+  for (size_t m = 0; m < matrices.size(); ++m) {
+    LayerEstimate& layer = result.layers[m];
+    layer.cores = busy[m].size();
+    for (const auto& [core, time] : busy[m]) layer.latency = std::max(layer.latency, time);
+    apply_model(layer, model);
+    result.total.counts += layer.counts;
+    result.total.latency += layer.latency;
+  }
+  apply_model(result.total, model);
+  return result;
+}
+
+Json to_json(const LayerEstimate& l) {
+  const double relative = l.total_error / l.energy.total();
+  Json components = Json::object();
+  for (size_t c = 0; c < solver::component_names.size(); ++c)
+    components[std::string(solver::component_names[c])] = quantity(l.energy.joule[c], l.error[c], "J");
+  const auto derived = [&](double value, const char* unit) { return quantity(value, std::abs(value) * relative, unit); };
+  return {{"name", l.name},
+          {"cores", l.cores},
+          {"energy", quantity(l.energy.total(), l.total_error, "J")},
+          {"components", components},
+          {"latency", quantity(l.latency, "s")},
+          {"operations", quantity(l.operations(), "1")},
+          {"energy_per_operation", derived(l.joule_per_operation(), "J")},
+          {"operations_per_joule", derived(l.operations_per_joule(), "1/J")},
+          {"throughput", quantity(l.throughput(), "1/s")},
+          {"energy_delay_product", derived(l.energy_delay(), "J s")},
+          {"events",
+           {{"conversions", l.counts.conversions},
+            {"word_line_pulses", l.counts.wl_pulses},
+            {"bit_columns", l.counts.bit_columns},
+            {"samples", l.counts.samples},
+            {"compares", l.counts.compares},
+            {"decrements", l.counts.decrements},
+            {"array_loss", quantity(l.counts.array_joule, "J")},
+            {"line_charge", quantity(l.counts.line_charge_joule, "J")},
+            {"column_time", quantity(l.counts.time, "s")},
+            {"macs", l.counts.macs}}}};
+}
+
+Json to_json(const Estimate& e) {
+  Json layers = Json::array();
+  for (const LayerEstimate& layer : e.layers) layers.push_back(to_json(layer));
+  return {{"per", "image"}, {"layers", layers}, {"total", to_json(e.total)}};
+}
+
+std::string energy_csv(const Estimate& e) {
+  std::string text = "layer,cores[1],energy[J],energy_error[J]";
+  for (const std::string_view name : solver::component_names) text += fmt::format(",{},{}", csv_name(name, "[J]"), csv_name(name, "_error[J]"));
+  text += ",latency[s],operations[1],energy_per_operation[J],operations_per_joule[1/J],throughput[1/s],energy_delay[J s]\n";
+  const auto line = [&](const LayerEstimate& l) {
+    text += fmt::format("{},{},{},{}", l.name, l.cores, l.energy.total(), l.total_error);
+    for (size_t c = 0; c < l.error.size(); ++c) text += fmt::format(",{},{}", l.energy.joule[c], l.error[c]);
+    text += fmt::format(",{},{},{},{},{},{}\n", l.latency, l.operations(), l.joule_per_operation(), l.operations_per_joule(),
+                        l.throughput(), l.energy_delay());
+  };
+  for (const LayerEstimate& layer : e.layers) line(layer);
+  line(e.total);
+  return text;
+}
+
+std::string events_csv(const Estimate& e) {
+  std::string text =
+      "layer,conversions[1],wl_pulses[1],bit_columns[1],samples[1],compares[1],decrements[1],array_loss[J],line_charge[J],column_time[s],"
+      "core_time[s],macs[1]\n";
+  const auto line = [&](const LayerEstimate& l) {
+    const solver::EventCounts& c = l.counts;
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", l.name, c.conversions, c.wl_pulses, c.bit_columns, c.samples, c.compares,
+                        c.decrements, c.array_joule, c.line_charge_joule, c.time, c.core_time, c.macs);
+  };
+  for (const LayerEstimate& layer : e.layers) line(layer);
+  line(e.total);
+  return text;
+}
+
+}  // namespace mho::chip

@@ -1,0 +1,120 @@
+// Laws of the estimate: energies of layers and components add up, latency follows the stated rule, the bench's ADCs differ only where they should.
+#include "chip/estimate.hpp"
+
+#include <doctest/doctest.h>
+
+#include "chip/chip_engine.hpp"
+#include "chip/energy_bench.hpp"
+#include "chip/test_matrices.hpp"
+#include "core/errors.hpp"
+
+using namespace mho;
+using namespace mho::chip;
+
+namespace {
+
+// Any model will do: the laws hold for all coefficients.
+solver::EnergyModel some_model() {
+  solver::EnergyModel model;
+  for (size_t c = 0; c < model.component.size(); ++c) {
+    const double k = 1e-13 * (1.0 + static_cast<double>(c));
+    model.component[c] = {.conversion = k, .wl_pulse = 2 * k, .bit_column = 0.1 * k, .sample = 0.5 * k, .compare = 0.3 * k, .decrement = 0.7 * k,
+                          .array_joule = 1, .line_joule = 0.5, .time = 1e-9 * k};
+    model.relative_error[c] = 0.01 * (1.0 + static_cast<double>(c));
+  }
+  model.total_relative_error = 0.05;
+  return model;
+}
+
+solver::EventCounts some_events(double scale) {
+  return {.conversions = 100 * scale, .wl_pulses = 300 * scale, .bit_columns = 200 * scale, .samples = 700 * scale, .compares = 900 * scale,
+          .decrements = 800 * scale, .array_joule = 1e-10 * scale, .line_charge_joule = 1e-12 * scale, .time = 1e-4 * scale,
+          .core_time = 2e-5 * scale, .macs = 5000 * scale};
+}
+
+}  // namespace
+
+TEST_CASE("layers and components add up to the total, per image") {
+  const auto specs = test::mnist_shapes();
+  const ChipConfig config;
+  const Mapping mapping = map_network(specs, config, no_bad_rows(config));
+  std::vector<solver::EventCounts> events;
+  for (size_t b = 0; b < mapping.blocks.size(); ++b) events.push_back(some_events(1.0 + static_cast<double>(b)));
+  const Estimate one = estimate(specs, mapping, events, 1, some_model());
+  double energy = 0, latency = 0, macs = 0, components = 0;
+  for (const LayerEstimate& layer : one.layers) energy += layer.energy.total(), latency += layer.latency, macs += layer.counts.macs;
+  for (const double joule : one.total.energy.joule) components += joule;
+  CHECK(one.total.energy.total() == doctest::Approx(energy));
+  CHECK(one.total.energy.total() == doctest::Approx(components));
+  CHECK(one.total.latency == doctest::Approx(latency));
+  CHECK(one.total.operations() == doctest::Approx(2 * macs));
+  CHECK(one.total.total_error == doctest::Approx(0.05 * energy));
+  CHECK(one.total.joule_per_operation() * one.total.operations_per_joule() == doctest::Approx(1.0));
+  const Estimate ten = estimate(specs, mapping, events, 10, some_model());
+  CHECK(ten.total.energy.total() == doctest::Approx(energy / 10));
+  CHECK(ten.total.joule_per_operation() == doctest::Approx(one.total.joule_per_operation()));
+  CHECK(ten.total.energy_delay() == doctest::Approx(one.total.energy_delay() / 100));
+}
+
+TEST_CASE("a layer takes as long as its busiest core: blocks in one core one after another, cores side by side") {
+  const std::vector<MatrixSpec> specs{test::random_matrix(0, 200, 16)};  // two segments
+  ChipConfig config;
+  const std::vector<solver::EventCounts> events{some_events(1), some_events(3)};
+  const Mapping apart = map_network(specs, config, no_bad_rows(config));
+  REQUIRE(apart.blocks.size() == 2);
+  CHECK(estimate(specs, apart, events, 1, some_model()).total.latency == doctest::Approx(3 * 2e-5));
+  config.core_grid_rows = config.core_grid_columns = 1;
+  const Mapping together = map_network(specs, config, no_bad_rows(config));
+  CHECK(estimate(specs, together, events, 1, some_model()).total.latency == doctest::Approx(4 * 2e-5));
+}
+
+TEST_CASE("tables have one line per layer and the same number of fields in each") {
+  const std::vector<MatrixSpec> specs{test::random_matrix(0, 200, 16), test::random_matrix(1, 16, 10)};
+  const ChipConfig config;
+  const Mapping mapping = map_network(specs, config, no_bad_rows(config));
+  const std::vector<solver::EventCounts> events(3, some_events(1));
+  const Estimate e = estimate(specs, mapping, events, 1, some_model());
+  for (const std::string& text : {energy_csv(e), events_csv(e)}) {
+    CHECK(std::count(text.begin(), text.end(), '\n') == 4);
+    const auto fields = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(text.find('\n')), ',');
+    CHECK(std::count(text.begin(), text.end(), ',') == 4 * fields);
+  }
+  CHECK(to_json(e)["layers"].size() == 2);
+  CHECK(to_json(e)["total"]["energy"]["unit"] == "J");
+}
+
+TEST_CASE("a binary search of n bits takes n compares and n − 1 decrements per column") {
+  const auto core = ideal_cores()(Eigen::MatrixXd::Constant(8, 5, 2e-5), {.v_decrement = 0.05, .max_code = 31}, 3);
+  for (const int steps : {1, 2, 5, 9}) {
+    const solver::EventCounts counts = binary_search_counts(*core, 5, steps, 31);
+    CHECK(counts.decrements == doctest::Approx(5.0 * steps));
+    CHECK(counts.compares == doctest::Approx(5.0 * (steps + 1)));
+    CHECK(counts.conversions == doctest::Approx(5.0));
+  }
+}
+
+TEST_CASE("the energy bench fills the core, and only the ADC differs between its two kinds") {
+  const ChipConfig config;
+  const auto cases = bench_energy(config, ideal_cores(), some_model(), {.vectors = 20});
+  REQUIRE(cases.size() == 4);
+  for (size_t i = 0; i < cases.size(); i += 2) {
+    const solver::EventCounts &binary = cases[i].estimate.counts, &unary = cases[i + 1].estimate.counts;
+    CHECK(cases[i].adc == Adc::binary_search);
+    CHECK(binary.macs == 128 * 256);
+    CHECK(binary.wl_pulses == unary.wl_pulses);
+    CHECK(binary.wl_pulses == 256 * (cases[i].input_bits == 1 ? 1 : cases[i].input_bits - 1));
+    CHECK(binary.samples == unary.samples);
+    CHECK(binary.conversions == doctest::Approx(256));
+    CHECK(binary.compares == doctest::Approx(256.0 * cases[i].output_bits));
+    CHECK(unary.decrements <= 256 * ((1 << (cases[i].output_bits - 1)) - 1));
+    CHECK(cases[i].grouped().total() == doctest::Approx(cases[i].estimate.joule_per_operation()));
+    CHECK(cases[i].chip.has_value());
+  }
+  // The chip's figures: the split adds up to 1/43.1 and 1/16.0 TOPS/W.
+  CHECK(measured_energy(1, 3)->total() == doctest::Approx(1 / 43.1e12).epsilon(0.01));
+  CHECK(measured_energy(4, 6)->total() == doctest::Approx(1 / 16.0e12).epsilon(0.01));
+  CHECK(energy_bench_table(cases).find("chip, measured") != std::string::npos);
+  CHECK(to_json(cases).size() == 4);
+  CHECK_THROWS_AS(bench_energy(config, ideal_cores(), some_model(), {.bits = {{9, 3}}}), Error);
+  CHECK_THROWS_AS(bench_energy(config, ideal_cores(), some_model(), {.bits = {{4, 1}}}), Error);
+}
