@@ -1,3 +1,5 @@
+// Wan et al. 2022 is Nature 608, 504 (doi:10.1038/s41586-022-04992-8) throughout this folder.
+//
 // The chip as numbers: its cores, how weights are mapped, which rows are bad, how operating points are chosen. Nothing here is a
 // compile-time constant; examples/chips/neurram.toml lists every key.
 #pragma once
@@ -12,13 +14,13 @@ namespace mho::chip {
 
 // How |w| becomes the conductance of the cell of its sign; the other cell of the pair rests at g_min.
 //   affine:       G = g_min + (g_max − g_min)·|w|/w_max      G+ − G− is exactly proportional to w
-//   proportional: G = max(g_max·|w|/w_max, g_min)            the chip's rule (neurram.md 4): weights below w_max·g_min/g_max vanish
+//   proportional: G = max(g_max·|w|/w_max, g_min)            the chip's rule (Wan et al. 2022): weights below w_max·g_min/g_max vanish
 enum class Encoding { affine, proportional };
 
-// A matrix is cut into ceil(K/max_logical_rows) row segments and ceil(N/max_columns) column blocks of equal size (neurram.md 4).
+// A matrix is cut into ceil(K/max_logical_rows) row segments and ceil(N/max_columns) column blocks of equal size (Wan et al. 2022).
 struct MappingRules {
   int max_logical_rows = 100;        // [1] weights of a column in one segment, bias rows not counted
-  int max_columns = 128;             // [1] outputs of one block; wide blocks load the row drivers (neurram.md 4, "Strategy")
+  int max_columns = 128;             // [1] outputs of one block; wide blocks load the row drivers (Wan et al. 2022)
   int bias_rows = 1;                 // [1] logical rows that carry the bias, at least
   int max_bias_rows = 4;             // [1] at most; more than bias_rows are used only where the bias exceeds w_max
   Encoding encoding = Encoding::affine;
@@ -29,7 +31,7 @@ struct MappingRules {
 };
 
 // Fraction of bad rows of a core: f = minimum + (maximum − minimum)·(1 − u^(1/b)), u uniform in (0, 1), b such that the mean over cores is
-// `mean`; each row is then bad with probability f. Range and mean: neurram.md 2.4 (chip 1).
+// `mean`; each row is then bad with probability f. Range and mean as seen on one chip (notebooks of Wan et al. 2022).
 struct BadRowRules {
   double mean = 0.062;     // [1]
   double minimum = 0.01;   // [1]

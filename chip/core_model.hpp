@@ -31,7 +31,7 @@ CoreFactory calibrated_cores(const solver::NeuronModel& neuron);
 // Cores without circuit errors: each bit's line settles to v_center + v_read·Σ x_i G_ij / Σ G_ij, bit weights are exactly 2^k and the ADC's
 // steps are equal. What is left are errors of conductance and the resolution of the ADC. Counts events but no energy and no time.
 struct IdealCoreOptions {
-  double capacitor_ratio = 17.0 / 104.0;  // [1] C_sample/C_integ (neurram.md 3.1)
+  double capacitor_ratio = 17.0 / 104.0;  // [1] C_sample/C_integ (Wan et al. 2022, Methods)
 };
 CoreFactory ideal_cores(const IdealCoreOptions& options = {});
 

@@ -31,7 +31,7 @@ ProgrammedDie program_die(std::span<const MatrixSpec> matrices, const ChipConfig
 // What a programmed die depends on.
 CacheKey die_key(std::span<const MatrixSpec> matrices, const ChipConfig& config, std::uint64_t seed, std::uint32_t die);
 
-// Programming beside the chip's figures: success, pulses (chip: 8.52 per cell, neurram.md 2.4), residual, by level.
+// Programming beside the chip's figures: success, pulses (chip: 8.52 per cell, Wan et al. 2022), residual, by level.
 Json to_json(const ProgrammedDie& die);
 // CSV: one line per target level.
 std::string programming_levels_csv(const devices::ProgrammingSummary& summary);

@@ -2,7 +2,7 @@
 //
 // A matrix of K inputs × N outputs is cut into equal row segments and column blocks (MappingRules). A weight takes two cells of one column
 // on adjacent good rows, + above −. The bias of a segment is b/(full_scale·input_lsb·segments·bias_rows) in each of its bias rows, which are
-// driven with the full-scale input code (neurram.md 4). Blocks go to cores largest first: an empty core if there is one; else below or beside
+// driven with the full-scale input code (Wan et al. 2022). Blocks go to cores largest first: an empty core if there is one; else below or beside
 // others in a core, preferring one without a block of the same matrix (those work in parallel), rows of its own and columns of its own.
 #pragma once
 #include <Eigen/Core>

@@ -74,7 +74,7 @@ TEST_CASE("blocks share cores, by rows and then by columns, when there are more 
 }
 
 TEST_CASE("the shapes of the MNIST network are cut as on the chip") {
-  // 16 segments, 46,664 cells, conv3 146×16 twice, conv5 194×32 three times, dense 174 and 166 rows (neurram.md 4.1, 4.2).
+  // 16 segments, 46,664 cells, conv3 146×16 twice, conv5 194×32 three times, dense 174 and 166 rows (the map in the notebooks of Wan et al. 2022).
   ChipConfig config;
   config.mapping.max_bias_rows = 1;
   const Mapping mapping = map_network(test::mnist_shapes(), config, no_bad_rows(config));
