@@ -1,0 +1,54 @@
+// One libngspice in this process: load a netlist, run a transient that the host steers, read what ngspice says.
+//
+// ngspice keeps all state in globals, so there is one Session per process (a second one throws) and parallel runs fork (worker_pool.hpp).
+// Return codes of libngspice say nothing: success is judged by the messages and by the time that the run reached (ngspice 39).
+#pragma once
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mho::spice {
+
+// How the host takes part in a transient. All callbacks come on the calling thread; an exception stops the run and is rethrown.
+struct Hooks {
+  // Value [V] of external source number `source` (order of TransientRequest::external) at time t [s]. Called for each Newton iteration.
+  std::function<double(size_t source, double t)> value;
+  // An accepted time point: values in the order of TransientRequest::watch.
+  std::function<void(double t, std::span<const double> values)> accepted;
+  // Earliest time after t [s] that a step must not cross, infinity if none: the steps land on control edges without breakpoints.
+  std::function<double(double t)> next_edge;
+  // True ends the run at this point with success.
+  std::function<bool()> done;
+};
+
+struct TransientRequest {
+  std::string name;                   // what messages call the netlist
+  std::string netlist;                // text without .tran and .end; external sources as "vname node 0 external"
+  std::vector<std::string> external;  // names of the external sources, lower case
+  std::vector<std::string> watch;     // vectors to hand to accepted(): "node" or "vsource#branch", lower case
+  double t_stop = 0.0;                // [s]
+  double dt_max = 2e-9;               // [s]
+  std::string options;                // text after .options
+};
+
+struct TransientStats {
+  size_t accepted = 0;       // time points
+  double t_reached = 0.0;    // [s]
+  double cpu_seconds = 0.0;  // [s] of this process
+};
+
+class Session {
+ public:
+  Session();
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Runs to t_stop or until hooks.done. Throws NetlistError (bad_input) when the netlist is refused, NetlistError (numerical_failure) when the run
+  // aborts; both carry what ngspice printed, and the session can be used again.
+  TransientStats transient(const TransientRequest& request, const Hooks& hooks);
+
+};
+
+}  // namespace mho::spice
