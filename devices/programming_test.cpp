@@ -15,6 +15,14 @@ using namespace mho::devices;
 namespace {
 const std::string params_folder = std::string(MHO_SOURCE_DIR) + "/devices/params/";
 
+template <class S>
+void check_same(const S& a, const S& b) {
+  for (const Parameter<S>& p : ParameterTable<S>::table) {
+    CAPTURE(p.key);
+    CHECK(std::abs(a.*p.member - b.*p.member) <= 1e-14 * std::abs(b.*p.member));  // "0.15 nm" and 0.15e-9 differ by rounding
+  }
+}
+
 std::string key_of(const ProgrammingSetup& setup) {
   CacheKey key("setup");
   add_to_key(key, setup);
@@ -27,10 +35,26 @@ TEST_CASE("the built-in defaults are the shipped files") {
   files.card = load_card(params_folder + "stanford_d_analog.toml");
   files.policy = load_policy(params_folder + "policy_wl_ramp.toml");
   files.relaxation = load_relaxation(params_folder + "relaxation_log_time.toml");
-  CHECK(key_of(files) == key_of(ProgrammingSetup{}));
-  CHECK(files.card.name == ProgrammingSetup{}.card.name);
-  files.policy.step_shrink = 0.9;
-  CHECK(key_of(files) != key_of(ProgrammingSetup{}));
+  const ProgrammingSetup built_in;
+  const auto& device = std::get<Device<GapModel>>(files.card.device);
+  const auto& built_in_device = std::get<Device<GapModel>>(built_in.card.device);
+  check_same(device.model.params, built_in_device.model.params);
+  check_same(device.spread, built_in_device.spread);
+  check_same(files.card.transistor, built_in.card.transistor);
+  check_same(files.policy, built_in.policy);
+  check_same(files.policy.set, built_in.policy.set);
+  check_same(files.policy.reset, built_in.policy.reset);
+  check_same(files.relaxation, built_in.relaxation);
+  CHECK(files.policy.max_pulses == built_in.policy.max_pulses);
+  CHECK(files.policy.max_reversals == built_in.policy.max_reversals);
+  CHECK(files.policy.max_held == built_in.policy.max_held);
+  CHECK(files.card.name == built_in.card.name);
+  ProgrammingSetup changed = built_in;
+  changed.policy.step_shrink = 0.9;
+  CHECK(key_of(changed) != key_of(built_in));
+  changed = built_in;
+  changed.policy.max_held = 3;
+  CHECK(key_of(changed) != key_of(built_in));
   CHECK(load_policy(params_folder + "policy_bl_ramp.toml").set.line_step == doctest::Approx(0.1));
 }
 
@@ -141,17 +165,22 @@ TEST_CASE("the same physical cell is the same device whatever is written into it
 }
 
 // σ [µS] and mean shift of technology C of the public relaxation data (akashlevy/RRAM-Relaxation-Master-Model, MIT), 16 292 cells.
-// The fit's own rms errors are 0.14 and 0.13 µS; twice that is allowed at 1 s and 1e5 s.
+// The form's stated rms errors over the whole set are 0.14 µS in σ and 0.13 µS in the mean; 0.2 and 0.25 µS over these few points.
 TEST_CASE("relaxation: the log-time form follows the measured spread and shift") {
   const RelaxationParams p;
+  std::vector<double> sigma, shift;
   for (const auto& [g, s1, s5] : {std::array{2.5, 1.69, 2.32}, std::array{5.0, 2.17, 3.01}, std::array{9.0, 2.25, 3.65}, std::array{13.0, 2.31, 4.03},
                                   std::array{17.0, 2.26, 4.08}, std::array{22.0, 2.36, 3.84}, std::array{30.0, 1.80, 3.57}, std::array{38.0, 1.58, 3.07}}) {
-    CAPTURE(g);
-    CHECK(std::abs(std::sqrt(relaxation_variance(p, g * 1e-6, 1.0)) * 1e6 - s1) < 0.28);
-    CHECK(std::abs(std::sqrt(relaxation_variance(p, g * 1e-6, 1e5)) * 1e6 - s5) < 0.28);
+    sigma.push_back(std::sqrt(relaxation_variance(p, g * 1e-6, 1.0)) * 1e6 - s1);
+    sigma.push_back(std::sqrt(relaxation_variance(p, g * 1e-6, 1e5)) * 1e6 - s5);
   }
-  CHECK(std::abs(relaxation_mean(p, 17e-6, 1.0) * 1e6 + 0.47) < 0.26);
-  CHECK(std::abs(relaxation_mean(p, 17e-6, 1e5) * 1e6 + 2.1) < 0.26);
+  for (const auto& [g, m1, m5] : {std::array{11.0, -0.1, -1.0}, std::array{17.0, -0.47, -2.1}, std::array{30.0, -0.45, -2.1}}) {
+    shift.push_back(relaxation_mean(p, g * 1e-6, 1.0) * 1e6 - m1);
+    shift.push_back(relaxation_mean(p, g * 1e-6, 1e5) * 1e6 - m5);
+  }
+  MESSAGE("rms error of sigma " << rms(sigma) << " uS, of the mean shift " << rms(shift) << " uS");
+  CHECK(rms(sigma) < 0.2);
+  CHECK(rms(shift) < 0.25);
 }
 
 TEST_CASE("relaxation: a path has Student-t deviations of the stated variance in one step or many, and never shows less than zero") {

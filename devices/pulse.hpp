@@ -13,7 +13,7 @@ struct Pulse {
 };
 
 struct PulseOptions {
-  double tolerance = 2e-4;   // [1] local error of a step ≤ tolerance × (state_max − state_min)
+  double tolerance = 5e-5;   // [1] local error of a step ≤ tolerance × (state_max − state_min)
   int max_steps = 10000;     // accepted and rejected, per pulse
 };
 

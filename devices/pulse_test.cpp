@@ -18,7 +18,7 @@ const GapModel analog;
 // Cell voltage by bisection, from the same currents.
 double bisect(const GapModel& model, double g, const CellBias& bias) {
   double low = 0.0, high = bias.v_line;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 60; ++i) {
     const double v = 0.5 * (low + high);
     const double excess = model.current(v, g) -
                           drain_current(transistor, bias.polarity == Polarity::reset, bias.v_wl, bias.v_line, v).current;
@@ -40,11 +40,13 @@ Reference integrate_plainly(const GapModel& model, const Pulse& pulse, double g)
     const double end = t < pulse.edge * (1.0 - 1e-12) ? pulse.edge : t < (pulse.edge + pulse.width) * (1.0 - 1e-12) ? pulse.edge + pulse.width : total;
     CellBias bias = pulse.bias;
     bias.v_line = line(t);
-    const double first = model.rate(sign * bisect(model, g, bias), g);
+    // So close to the wall that it moves towards, a state does not get further than this.
+    const bool at_wall = sign > 0.0 ? g - model.state_min() < 5e-14 : model.state_max() - g < 5e-14;
+    const double first = at_wall ? 0.0 : model.rate(sign * bisect(model, g, bias), g);
     const double dt = std::min({end - t, (end - t < pulse.edge ? pulse.edge : pulse.width) / 400.0, 2e-14 / std::max(1e-30, std::abs(first))});
     bias.v_line = line(t + 0.5 * dt);
     const double middle = g + 0.5 * dt * first, v = bisect(model, middle, bias);
-    g += dt * model.rate(sign * v, middle);
+    if (!at_wall) g += dt * model.rate(sign * v, middle);
     energy += dt * bias.v_line * model.current(v, middle);
     t += dt;
   }
@@ -63,7 +65,7 @@ TEST_CASE("select transistor: continuous, current falls with the cell voltage, s
           CHECK(d.current <= before + 1e-18);
           const double h = 1e-7, slope = (drain_current(transistor, source_at_cell, v_wl, v_line, v + h).current -
                                           drain_current(transistor, source_at_cell, v_wl, v_line, v - h).current) / (2 * h);
-          if (v > h && v < v_line - h) CHECK(d.slope == doctest::Approx(slope).epsilon(1e-3).scale(1e-6));
+          if (v > h && v < v_line - h) CHECK(std::abs(d.slope - slope) <= 1e-3 * std::abs(slope) + 1e-9);
           before = d.current;
         }
       }
@@ -78,7 +80,7 @@ TEST_CASE("the cell voltage carries the same current through cell and transistor
     const OperatingPoint p = solve_cell(analog.at(g), transistor, bias, stream.uniform() * 5.0 - 0.5);
     CHECK(p.v >= 0.0);
     CHECK(p.v <= bias.v_line);
-    CHECK(p.v == doctest::Approx(bisect(analog, g, bias)).epsilon(1e-6).scale(1e-6));
+    CHECK(std::abs(p.v - bisect(analog, g, bias)) < 1e-8);  // [V] what a Newton step of 2e-5 V leaves
     worst = std::max(worst, p.iterations);
   }
   CHECK(worst <= 40);
@@ -105,7 +107,7 @@ TEST_CASE("d-analog card: SET by the word line and RESET by the source line repr
     CHECK(apply({Polarity::reset, 0.6 + 0.1 * static_cast<double>(k), 3.0}) == doctest::Approx(reset[k]).epsilon(0.01));
 }
 
-TEST_CASE("the pulse agrees with a plain midpoint rule in state and energy, on every card") {
+TEST_CASE("the pulse agrees with a plain midpoint rule in state and energy") {
   const double range = analog.state_max() - analog.state_min();
   for (const auto& [bias, start] : {std::pair{CellBias{Polarity::set, 2.4, 0.80}, 0.99}, std::pair{CellBias{Polarity::set, 2.4, 0.95}, 0.4},
                                     std::pair{CellBias{Polarity::set, 1.6, 3.0}, 0.9}, std::pair{CellBias{Polarity::reset, 0.8, 3.0}, 0.1},
@@ -116,36 +118,35 @@ TEST_CASE("the pulse agrees with a plain midpoint rule in state and energy, on e
     const PulseResult tight = apply_pulse(analog, transistor, pulse, g, {.tolerance = 1e-9}), normal = apply_pulse(analog, transistor, pulse, g);
     CHECK(std::abs(tight.state - reference.g) / range < 1e-4);
     CHECK(std::abs(normal.state - reference.g) / range < 1e-3);
-    CHECK(tight.energy == doctest::Approx(reference.energy).epsilon(0.01));
-    CHECK(normal.energy == doctest::Approx(reference.energy).epsilon(0.05));
+    CHECK(std::abs(tight.energy / reference.energy - 1.0) < 0.01);
+    CHECK(std::abs(normal.energy / reference.energy - 1.0) < 0.02);
   }
 }
 
-TEST_CASE("end state within 0.1 % of the range at the default tolerance, and converging with it") {
+TEST_CASE("end state within 0.1 % of the range at the default tolerance, and converging with the tolerance") {
+  const std::vector<double> tolerances{PulseOptions{}.tolerance, 1e-3, 1e-5, 1e-7};
+  std::vector<std::vector<double>> errors(tolerances.size());
   RandomStream stream(11, 0, 0, 0, Purpose::test);
-  const GapSpread spread;
-  std::vector<double> normal, tighter;
   double worst = 0.0;
-  for (int n = 0; n < 2000; ++n) {
-    const GapModel model = analog.vary(spread, stream);
+  for (int n = 0; n < 1500; ++n) {
+    const GapModel model = analog.vary(GapSpread{}, stream);
     const double range = model.state_max() - model.state_min();
     const double g = model.state_min() + stream.uniform() * range;
     const Pulse pulse{n % 2 ? CellBias{Polarity::set, 2.4, 0.7 + 0.5 * stream.uniform()} : CellBias{Polarity::reset, 0.6 + 2.0 * stream.uniform(), 3.0}};
     const auto end = [&](double tolerance) { return apply_pulse(model, transistor, pulse, g, {.tolerance = tolerance}).state; };
     const double exact = end(1e-10);
-    normal.push_back((end(PulseOptions{}.tolerance) - exact) / range);
-    tighter.push_back((end(0.01 * PulseOptions{}.tolerance) - exact) / range);
-    worst = std::max(worst, std::abs(normal.back()));
+    for (size_t i = 0; i < tolerances.size(); ++i) errors[i].push_back((end(tolerances[i]) - exact) / range);
+    worst = std::max(worst, std::abs(errors[0].back()));
   }
-  MESSAGE("end state against tolerance 1e-10, share of the range: rms " << rms(normal) << ", worst " << worst << "; at 0.01 of the tolerance rms "
-                                                                        << rms(tighter));
+  MESSAGE("end state against tolerance 1e-10, share of the range: rms " << rms(errors[0]) << ", worst " << worst);
   CHECK(worst < 1e-3);
-  CHECK(rms(tighter) < 0.1 * rms(normal));
+  CHECK(rms(errors[2]) < 0.2 * rms(errors[1]));
+  CHECK(rms(errors[3]) < 0.2 * rms(errors[2]));
 }
 
 TEST_CASE("a pulse leaves a cell where it is below the guard voltage, keeps it inside the walls, and reports failure as data") {
   const double g = 1.2e-9;
-  CHECK(apply_pulse(analog, transistor, {{Polarity::set, 0.25, 3.0}}, g).state == doctest::Approx(g).epsilon(1e-15));
+  CHECK(std::abs(apply_pulse(analog, transistor, {{Polarity::set, 0.25, 3.0}}, g).state - g) < 1e-24);
   for (double v : {1.0, 2.5, 4.0}) {
     const PulseResult set = apply_pulse(analog, transistor, {{Polarity::set, v, 3.0}}, g);
     const PulseResult reset = apply_pulse(analog, transistor, {{Polarity::reset, v, 5.0}}, g);
