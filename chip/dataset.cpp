@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 #include <memory>
-#include <numeric>
 
 #include "core/errors.hpp"
 
@@ -89,9 +88,9 @@ Idx read_idx(const std::string& path, std::uint32_t magic, const std::string& ki
 
 // The first of folder/name, folder/name.gz, folder/mnist/name, folder/mnist/name.gz that exists.
 std::string find_file(const std::string& folder, const std::string& name) {
-  for (const std::string& place : {folder, folder + "/mnist"}) {
+  for (const char* subfolder : {"", "mnist/"}) {
     for (const char* ending : {"", ".gz"}) {
-      const std::string path = place + "/" + name + ending;
+      const std::string path = fmt::format("{}/{}{}{}", folder, subfolder, name, ending);
       std::error_code ignored;
       if (std::filesystem::exists(path, ignored)) return path;
     }
@@ -131,8 +130,9 @@ ImageSet load_image_set(const std::string& images_path, const std::string& label
 ImageSet load_mnist(const std::string& folder, Split split) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) throw IoError(folder, "is not a folder; expected one with the IDX files of MNIST");
-  const std::string prefix = split == Split::train ? "train" : "t10k";
-  return load_image_set(find_file(folder, prefix + "-images-idx3-ubyte"), find_file(folder, prefix + "-labels-idx1-ubyte"));
+  const char* prefix = split == Split::train ? "train" : "t10k";
+  return load_image_set(find_file(folder, fmt::format("{}-images-idx3-ubyte", prefix)),
+                        find_file(folder, fmt::format("{}-labels-idx1-ubyte", prefix)));
 }
 
 }  // namespace mho::chip

@@ -14,6 +14,10 @@
 namespace mho::chip {
 namespace {
 
+constexpr std::int64_t largest_value = std::int64_t{1} << 26;  // [elements] of one image
+
+std::int64_t element_count(const ValueInfo& v) { return std::int64_t{v.channels} * v.height * v.width; }
+
 const OperatorEntry& find_operator(const OnnxModel& model, const OnnxNode& node) {
   std::vector<std::string_view> known;
   for (const OperatorEntry& entry : operators()) {
@@ -30,7 +34,8 @@ ValueInfo input_info(const OnnxModel& model) {
   }
   const OnnxValue& input = model.inputs[0];
   const auto& s = input.shape;
-  if (s.size() != 4 || s[1] < 1 || s[1] > 4096 || s[2] < 1 || s[2] > 4096 || s[3] < 1 || s[3] > 4096) {
+  const auto bad = [](std::int64_t d) { return d < 1 || d > 4096; };
+  if (s.size() != 4 || std::any_of(s.begin() + 1, s.end(), bad) || s[1] * s[2] * s[3] > largest_value) {
     throw ConfigError(model.path, 0, fmt::format("input '{}'", input.name),
                       fmt::format("is of shape [{}]; expected [images, channels, height, width]", fmt::join(s, ", ")));
   }
@@ -86,6 +91,7 @@ void Network::add_step(const OnnxModel& model, const OnnxNode& node, std::map<st
   }
   NodeReader reader(model, node, infos, uses);
   BuiltOperator built = entry.build(reader);
+  if (element_count(built.result) > largest_value) throw error(fmt::format("gives {} values for each image", element_count(built.result)));
   if (node.outputs.empty() || node.outputs[0].empty()) throw error("has no output");
   for (size_t i = 1; i < node.outputs.size(); ++i) {
     if (!node.outputs[i].empty()) throw error(fmt::format("has {} outputs; only the first is supported", node.outputs.size()));

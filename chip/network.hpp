@@ -66,7 +66,7 @@ struct RunOptions {
   int threads = 0;        // 0: default_threads()
   bool progress = false;  // on stderr
   std::string title = "images";
-  Observer observe;  // sees every multiplication
+  Observer observe = {};  // sees every multiplication
 };
 
 // Outputs of the network, classes × images. Throws ConfigError when the images have another size than the network's input.

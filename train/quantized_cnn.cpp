@@ -69,6 +69,12 @@ std::vector<torch::Tensor> QuantizedCnn::parameters() const {
   return all;
 }
 
+void QuantizedCnn::set_parameters(const std::vector<torch::Tensor>& values) {
+  const torch::NoGradGuard guard;
+  const std::vector<torch::Tensor> mine = parameters();
+  for (size_t i = 0; i < mine.size(); ++i) mine[i].copy_(values[i]);
+}
+
 torch::Tensor QuantizedCnn::forward(const torch::Tensor& images, double noise, RandomStream& random) const {
   torch::Tensor x = images;
   size_t m = 0;  // number of layers with weights so far

@@ -23,7 +23,8 @@ struct QuantizedCnn {
 
   // Weights: normal, standard deviation sqrt(2 / inputs) (He et al., arXiv:1502.01852); biases 0.
   QuantizedCnn(const TrainingOptions& options, int height, int width);
-  std::vector<torch::Tensor> parameters() const;
+  std::vector<torch::Tensor> parameters() const;  // weights, biases, clips
+  void set_parameters(const std::vector<torch::Tensor>& values);
   // images: B × 1 × height × width, already rounded to their codes. Result: B × classes. With noise > 0, each layer's weights get normal
   // noise of standard deviation noise · max |weights|, and its bias that times its input's full scale (the bias is a row driven at the
   // full-scale code).

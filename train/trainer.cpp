@@ -89,10 +89,11 @@ struct Trainer {
   torch::optim::Adam optimizer;
   Progress progress;
 
-  Trainer(const TrainingOptions& o, const chip::ImageSet& images, size_t batches)
+  Trainer(const TrainingOptions& o, const chip::ImageSet& images)
       : options(o), training(images.slice(0, images.size() - static_cast<size_t>(o.validation_images))),
         validation(images.slice(training.size(), images.size())), network(o, images.height, images.width),
-        optimizer(network.parameters(), torch::optim::AdamOptions(o.learning_rate)), progress("train", batches) {}
+        optimizer(network.parameters(), torch::optim::AdamOptions(o.learning_rate)),
+        progress("train", batches_per_epoch() * static_cast<size_t>(o.epochs)) {}
 
   RandomStream stream(Stream kind, int epoch, size_t index) const {
     return {options.seed, kind, static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(index), Purpose::training};
@@ -138,6 +139,11 @@ struct Trainer {
   }
 };
 
+std::string checkpoint_key(const TrainingOptions& options, const chip::ImageSet& images) {
+  return CacheKey("training").add("options", options.summary()).add_bytes("pixels", images.pixels.data(), images.pixels.size())
+      .add_bytes("labels", images.labels.data(), images.labels.size()).hex();
+}
+
 std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
   std::vector<torch::Tensor> result;
   for (const torch::Tensor& t : tensors) result.push_back(t.detach().clone());
@@ -146,7 +152,7 @@ std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
 
 }  // namespace
 
-TrainingResult train(const TrainingOptions& options, const chip::ImageSet& images, const std::string& out) {
+TrainingResult train(const TrainingOptions& options, const chip::ImageSet& images, const std::string& out, int epochs_now) {
   const auto started = std::chrono::steady_clock::now();
   if (images.size() <= static_cast<size_t>(options.validation_images)) {
     throw ConfigError(images.source, 0, "", fmt::format("holds {} images, but {} are set aside for validation (training.validation_images)",
@@ -154,18 +160,15 @@ TrainingResult train(const TrainingOptions& options, const chip::ImageSet& image
   }
   at::set_num_threads(options.threads);
   at::globalContext().setDeterministicAlgorithms(true, false);
-  const std::string key = CacheKey("training").add("options", options.summary()).add_bytes("pixels", images.pixels.data(), images.pixels.size())
-                              .add_bytes("labels", images.labels.data(), images.labels.size()).hex();
-  const std::string checkpoint = out + ".checkpoint";
-  const size_t training_images = images.size() - static_cast<size_t>(options.validation_images);
-  const size_t batches = (training_images + static_cast<size_t>(options.batch) - 1) / static_cast<size_t>(options.batch);
+  const std::string key = checkpoint_key(options, images), checkpoint = out + ".checkpoint";
   TrainingState state;
-  Trainer trainer(options, images, batches * static_cast<size_t>(options.epochs));
+  Trainer trainer(options, images);
   if (load_checkpoint(checkpoint, key, state, trainer.network.parameters(), trainer.optimizer)) {
-    trainer.progress.advance(batches * static_cast<size_t>(state.epochs_done), "resumed");
+    trainer.progress.advance(trainer.batches_per_epoch() * static_cast<size_t>(state.epochs_done), "resumed");
   }
+  const int last = epochs_now > 0 ? std::min(options.epochs, state.epochs_done + epochs_now) : options.epochs;
   std::string note;
-  for (int epoch = state.epochs_done; epoch < options.epochs; ++epoch) {
+  for (int epoch = state.epochs_done; epoch < last; ++epoch) {
     trainer.run_epoch(epoch, note);
     const TrainingResult now = trainer.validate(epoch);
     if (now.noisy_accuracy > state.chosen.noisy_accuracy || state.best.empty()) {
@@ -177,12 +180,10 @@ TrainingResult train(const TrainingOptions& options, const chip::ImageSet& image
     note = fmt::format("epoch {}: validation {:.2f} %, with {:.0f} % noise {:.2f} %", epoch + 1, 100 * now.validation_accuracy,
                        100 * options.selection_noise, 100 * now.noisy_accuracy);
   }
-  {
-    const torch::NoGradGuard guard;
-    const std::vector<torch::Tensor> parameters = trainer.network.parameters();
-    for (size_t i = 0; i < parameters.size(); ++i) parameters[i].copy_(state.best[i]);
+  if (last == options.epochs) {
+    trainer.network.set_parameters(state.best);
+    chip::write_onnx(to_onnx(trainer.network, options, state.chosen, images), out);
   }
-  chip::write_onnx(to_onnx(trainer.network, options, state.chosen, images), out);
   trainer.progress.finish(note);
   state.chosen.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return state.chosen;

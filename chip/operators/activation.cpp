@@ -25,10 +25,7 @@ BuiltOperator build_relu(NodeReader& node) { return build_limits(node, 0.0f, std
 BuiltOperator build_clip(NodeReader& node) {
   // Limits are attributes until operator set 10 and inputs from 11 on.
   const auto limit = [&](size_t index, std::string_view name, float fallback) {
-    if (!node.constant(index)) return node.number(name, fallback);
-    const OnnxTensor& tensor = node.required_constant(index, name, 1);
-    if (tensor.type != ElementType::float32) throw node.error(fmt::format("input {}, {}, is not float", index, name));
-    return tensor.floats[0];
+    return node.constant(index) ? node.floats(index, name, 1)[0] : node.number(name, fallback);
   };
   const float low = limit(1, "min", std::numeric_limits<float>::lowest());
   const float high = limit(2, "max", std::numeric_limits<float>::max());

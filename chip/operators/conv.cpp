@@ -72,7 +72,7 @@ BuiltOperator build_conv(NodeReader& node) {
   const Window window = read_window(node, kernel);
   const auto outputs = static_cast<Eigen::Index>(weights.shape[0]);
   Eigen::VectorXf bias = Eigen::VectorXf::Zero(outputs);
-  if (node.constant(2)) bias = Eigen::Map<const Eigen::VectorXf>(node.required_constant(2, "the bias", static_cast<size_t>(outputs)).floats.data(), outputs);
+  if (node.constant(2)) bias = Eigen::Map<const Eigen::VectorXf>(node.floats(2, "the bias", static_cast<size_t>(outputs)).data(), outputs);
   const size_t matrix = node.add_matrix(matrix_of(weights, in.channels, window), bias, window.out_height * window.out_width);
   const auto kernel_of_run = [in, window, matrix](std::span<const Value* const> inputs, Value& output, const Run& run) {
     InputCodes windows;

@@ -38,8 +38,8 @@ BuiltOperator build_gemm(NodeReader& node) {
   Eigen::MatrixXf weights = node.number("alpha", 1.0f) * matrix_of(node, node.integer("transB", 0) != 0);
   Eigen::VectorXf bias = Eigen::VectorXf::Zero(weights.cols());
   if (node.constant(2)) {
-    const OnnxTensor& c = node.required_constant(2, "the bias", static_cast<size_t>(weights.cols()));
-    bias = node.number("beta", 1.0f) * Eigen::Map<const Eigen::VectorXf>(c.floats.data(), weights.cols());
+    const std::vector<float>& c = node.floats(2, "the bias", static_cast<size_t>(weights.cols()));
+    bias = node.number("beta", 1.0f) * Eigen::Map<const Eigen::VectorXf>(c.data(), weights.cols());
   }
   return build_dense(node, std::move(weights), std::move(bias));
 }

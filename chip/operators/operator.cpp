@@ -34,6 +34,12 @@ const OnnxTensor& NodeReader::required_constant(size_t index, std::string_view m
   return *tensor;
 }
 
+const std::vector<float>& NodeReader::floats(size_t index, std::string_view meaning, size_t size) const {
+  const OnnxTensor& tensor = required_constant(index, meaning, size);
+  if (tensor.type != ElementType::float32) throw error(fmt::format("input {}, {}, is not float", index, meaning));
+  return tensor.floats;
+}
+
 namespace {
 
 template <class T>
@@ -56,6 +62,7 @@ std::vector<std::int64_t> NodeReader::integers(std::string_view name, const std:
 
 size_t NodeReader::add_matrix(Eigen::MatrixXf weights, Eigen::VectorXf bias, int positions) {
   const ValueInfo& in = codes_input();
+  if (!weights.allFinite() || !bias.allFinite()) throw error("a weight or bias is not finite");
   matrices_.push_back({.spec = {.name = node_.name, .weights = std::move(weights), .bias = std::move(bias), .input_bits = in.bits,
                                 .input_signed = in.is_signed, .input_lsb = in.lsb},
                        .positions = positions});

@@ -76,6 +76,8 @@ class NodeReader {
   // Constant at position `index`; nullptr when it is absent. required_constant throws instead, also when its size is not `size` (0: any).
   const OnnxTensor* constant(size_t index) const;
   const OnnxTensor& required_constant(size_t index, std::string_view meaning, size_t size = 0) const;
+  // Values of a required constant of floats.
+  const std::vector<float>& floats(size_t index, std::string_view meaning, size_t size) const;
   std::int64_t integer(std::string_view attribute, std::int64_t fallback) const;
   float number(std::string_view attribute, float fallback) const;
   std::string text(std::string_view attribute, const std::string& fallback) const;

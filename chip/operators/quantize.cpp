@@ -2,6 +2,7 @@
 // that the Clip before lets through: Clip(0, c) with scale c / 7 gives codes 0 … 7, 3 bits.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -13,9 +14,9 @@ namespace {
 constexpr int largest_bits_unsigned = 7, largest_bits_signed = 8;  // codes are held in one signed byte
 
 float read_scale(const NodeReader& node) {
-  const OnnxTensor& scale = node.required_constant(1, "the scale", 1);
-  if (scale.type != ElementType::float32 || !(scale.floats[0] > 0.0f)) throw node.error("its scale must be one positive float");
-  return scale.floats[0];
+  const float scale = node.floats(1, "the scale", 1)[0];
+  if (!(scale > 0.0f)) throw node.error(fmt::format("its scale is {}; it must be positive", scale));
+  return scale;
 }
 
 // Element type of the codes; the zero point must be 0.
@@ -52,7 +53,7 @@ BuiltOperator build_quantize(NodeReader& node) {
     std::int8_t* code = output.codes.data();
     for (Eigen::Index i = 0; i < from.size(); ++i) {
       const float rounded = std::nearbyint(x[i] / scale);  // half to even, as ONNX says
-      code[i] = static_cast<std::int8_t>(static_cast<int>(std::min(std::max(rounded, least), most)));
+      code[i] = static_cast<std::int8_t>(static_cast<int>(std::min(most, std::max(least, rounded))));
     }
   };
   return {.result = result, .kernel = kernel};
