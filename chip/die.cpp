@@ -115,6 +115,28 @@ Json to_json(const ProgrammedDie& die) {
           {"programming", devices::to_json(die.summary)}};
 }
 
+std::string programming_table(const ProgrammedDie& die) {
+  const devices::ProgrammingSummary& s = die.summary;
+  std::string text = fmt::format("die {}: {} cells in {} blocks on {} cores\n", die.die, s.cells, die.mapping.blocks.size(),
+                                 die.mapping.cores_used());
+  text += fmt::format("{:<44}{:>10}{:>10}\n", "", "mho", "chip");
+  const auto row = [&](const char* what, double value, int digits, const char* chip) {
+    text += fmt::format("{:<44}{:>10.{}f}{:>10}\n", what, value, digits, chip);
+  };
+  row("cells that needed a pulse and reached the window [%]", 100 * s.success_rate(), 2, "99");
+  row("the same at the worst target level [%]", 100 * s.worst_level_rate, 2, "");
+  row("pulses per cell that needed one", s.mean_pulses, 2, "8.52");
+  row("rms deviation at the time of use, one pass [µS]", 1e6 * s.one_pass_rms, 2, "2.8");
+  row("rms deviation at the time of use, all passes [µS]", 1e6 * s.relaxed_rms, 2, "2 (3)");
+  text += fmt::format("{:>14}{:>8}{:>8}{:>12}{:>9}{:>16}\n", "target [µS]", "cells", "needed", "success [%]", "pulses", "residual [µS]");
+  for (const devices::LevelSummary& l : s.levels)
+    if (l.cells > 0)
+      text += fmt::format("{:>14}{:>8}{:>8}{:>12.2f}{:>9.2f}{:>8.2f} ± {:<5.2f}\n", fmt::format("{:.0f} … {:.0f}", 1e6 * l.low, 1e6 * l.high),
+                          l.cells, l.needed, l.needed ? 100.0 * static_cast<double>(l.succeeded) / static_cast<double>(l.needed) : 100.0,
+                          l.mean_pulses, 1e6 * l.residual_mean, 1e6 * l.residual_sigma);
+  return text;
+}
+
 std::string programming_levels_csv(const devices::ProgrammingSummary& summary) {
   std::string text = "low[S],high[S],cells[1],needed[1],succeeded[1],mean_pulses[1],residual_mean[S],residual_sigma[S]\n";
   for (const devices::LevelSummary& l : summary.levels)

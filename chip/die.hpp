@@ -34,6 +34,7 @@ CacheKey die_key(std::span<const MatrixSpec> matrices, const ChipConfig& config,
 // Programming beside the chip's figures: success, pulses (chip: 8.52 per cell, Wan et al. 2022), residual, by level.
 Json to_json(const ProgrammedDie& die);
 // CSV: one line per target level.
+std::string programming_table(const ProgrammedDie& die);  // text for a terminal, the chip's figures beside
 std::string programming_levels_csv(const devices::ProgrammingSummary& summary);
 
 }  // namespace mho::chip

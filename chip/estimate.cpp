@@ -92,6 +92,21 @@ Json to_json(const Estimate& e) {
   return {{"per", "image"}, {"layers", layers}, {"total", to_json(e.total)}};
 }
 
+std::string estimate_table(const Estimate& e) {
+  std::string text = fmt::format("{:<16}{:>10}{:>8}{:>10}{:>9}{:>9}", "per image", "pJ", "±", "µs", "fJ/op", "TOPS/W");
+  for (const std::string_view name : solver::component_names) text += fmt::format("{:>12}", name);
+  text += "  [pJ]\n";
+  const auto line = [&](const LayerEstimate& l) {
+    text += fmt::format("{:<16}{:>10.1f}{:>8.1f}{:>10.2f}{:>9.1f}{:>9.2f}", l.name, 1e12 * l.energy.total(), 1e12 * l.total_error,
+                        1e6 * l.latency, 1e15 * l.joule_per_operation(), 1e-12 * l.operations_per_joule());
+    for (const double joule : l.energy.joule) text += fmt::format("{:>12.1f}", 1e12 * joule);
+    text += "\n";
+  };
+  for (const LayerEstimate& layer : e.layers) line(layer);
+  line(e.total);
+  return text + fmt::format("energy-delay product {:.3g} J s per image\n", e.total.energy_delay());
+}
+
 std::string energy_csv(const Estimate& e) {
   std::string text = "layer,cores[1],energy[J],energy_error[J]";
   for (const std::string_view name : solver::component_names) text += fmt::format(",{},{}", csv_name(name, "[J]"), csv_name(name, "_error[J]"));

@@ -49,6 +49,7 @@ solver::EventCounts scaled(solver::EventCounts counts, double factor);
 
 Json to_json(const LayerEstimate& layer);
 Json to_json(const Estimate& estimate);
+std::string estimate_table(const Estimate& estimate);   // text for a terminal
 std::string energy_csv(const Estimate& estimate);   // one line per layer and one for the total: energies by component, latency, fJ/op …
 std::string events_csv(const Estimate& estimate);   // one line per layer: events per image
 
