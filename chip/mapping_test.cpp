@@ -73,6 +73,18 @@ TEST_CASE("blocks share cores, by rows and then by columns, when there are more 
   CHECK(map_network(test::mnist_shapes(), config, no_bad_rows(config)).cores_used() == mapping.blocks.size());
 }
 
+TEST_CASE("ResNet-20 for CIFAR-10, 61 or more matrices, fits 48 cores with bad rows") {
+  std::vector<MatrixSpec> specs;
+  const auto add = [&](int inputs, int outputs, int times) {
+    for (int n = 0; n < times; ++n) specs.push_back(test::random_matrix(static_cast<std::uint32_t>(specs.size()), inputs, outputs));
+  };
+  add(27, 16, 1), add(144, 16, 6), add(144, 32, 1), add(288, 32, 5), add(16, 32, 1), add(288, 64, 1), add(576, 64, 5), add(32, 64, 1);
+  add(64, 10, 1);
+  ChipConfig config;
+  for (const int period : {1000, 17, 11}) check_map(specs, config, some_bad_rows(config, period));
+  CHECK(map_network(specs, config, no_bad_rows(config)).blocks.size() >= 61);
+}
+
 TEST_CASE("the shapes of the MNIST network are cut as on the chip") {
   // 16 segments, 46,664 cells, conv3 146×16 twice, conv5 194×32 three times, dense 174 and 166 rows (the map in the notebooks of Wan et al. 2022).
   ChipConfig config;

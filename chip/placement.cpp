@@ -16,7 +16,9 @@ struct CoreState {
   std::vector<std::uint8_t> bad;          // [row]
   std::vector<std::vector<bool>> taken;   // [row][column]
   std::vector<std::size_t> matrices;      // with a block here
-  int next_column = 0;                    // behind the last occupied column
+  std::vector<int> edges{0};              // columns where a block can begin: the first, and those behind the others
+
+  int next_column() const { return *std::max_element(edges.begin(), edges.end()); }
 
   bool empty() const { return matrices.empty(); }
   bool holds(std::size_t matrix) const { return std::find(matrices.begin(), matrices.end(), matrix) != matrices.end(); }
@@ -47,7 +49,7 @@ class Placer {
  public:
   Placer(const ChipConfig& config, const BadRows& bad_rows) : columns_(config.columns) {
     for (const auto& bad : bad_rows)
-      cores_.push_back({bad, std::vector<std::vector<bool>>(bad.size(), std::vector<bool>(static_cast<size_t>(columns_), false)), {}, 0});
+      cores_.push_back({bad, std::vector<std::vector<bool>>(bad.size(), std::vector<bool>(static_cast<size_t>(columns_), false)), {}, {0}});
   }
 
   std::optional<Place> find(const MappedBlock& block) const {
@@ -68,7 +70,7 @@ class Placer {
       for (const int r : {row, row + 1})
         std::fill_n(core.taken[static_cast<size_t>(r)].begin() + place.column, block.outputs, true);
     core.matrices.push_back(block.matrix);
-    core.next_column = std::max(core.next_column, place.column + block.outputs);
+    core.edges.push_back(place.column + block.outputs);
   }
 
  private:
@@ -91,8 +93,8 @@ class Placer {
       if (cores_[c].holds(block.matrix) != same_matrix) continue;
       auto pairs = free_pairs(cores_[c], 0, columns_);
       if (!fits(pairs, block)) continue;
-      const bool diagonal = cores_[c].next_column + block.outputs <= columns_;
-      return Place{static_cast<int>(c), diagonal ? cores_[c].next_column : 0, std::move(pairs)};
+      const int next = cores_[c].next_column();
+      return Place{static_cast<int>(c), next + block.outputs <= columns_ ? next : 0, std::move(pairs)};
     }
     return std::nullopt;
   }
@@ -100,7 +102,8 @@ class Placer {
   std::optional<Place> beside_others(const MappedBlock& block, bool same_matrix) const {
     for (size_t c = 0; c < cores_.size(); ++c) {
       if (cores_[c].holds(block.matrix) != same_matrix) continue;
-      for (int column = 0; column + block.outputs <= columns_; ++column) {
+      for (const int column : cores_[c].edges) {
+        if (column + block.outputs > columns_) continue;
         auto pairs = free_pairs(cores_[c], column, block.outputs);
         if (fits(pairs, block)) return Place{static_cast<int>(c), column, std::move(pairs)};
       }
