@@ -12,8 +12,9 @@ namespace mho::devices {
 namespace {
 constexpr double largest_target = 200e-6;  // [S]
 // First counter blocks of the draws of one cell, far enough apart for what each can take.
-constexpr std::uint32_t transistor_block = 1000, defect_block = 2000;  // of Purpose::device_to_device
-constexpr std::uint32_t pass_blocks = 1u << 20;                         // per pass, of cycle_to_cycle and relaxation
+constexpr std::uint32_t transistor_block = 1000,
+                        defect_block = 2000;     // of Purpose::device_to_device
+constexpr std::uint32_t pass_blocks = 1u << 20;  // per pass, of cycle_to_cycle and relaxation
 
 // What one cell went through.
 struct CellHistory {
@@ -31,14 +32,17 @@ WriteFailure draw_defect(const ArrayOptions& options, RandomStream& stream) {
 // State, at v_read, of low (false) or high conductance.
 template <Memristor M>
 double extreme_state(const M& model, double v_read, bool high) {
-  const bool min_is_high = model.conductance(v_read, model.state_min()) > model.conductance(v_read, model.state_max());
+  const bool min_is_high =
+      model.conductance(v_read, model.state_min()) > model.conductance(v_read, model.state_max());
   return min_is_high == high ? model.state_min() : model.state_max();
 }
 
 class CellRun {
  public:
   CellRun(const ProgrammingSetup& setup, const ArrayIds& ids, const CellAddress& address)
-      : setup_(setup), device_(setup.card.device), cycles_(ids.seed, ids.die, address.core, address.cell, Purpose::cycle_to_cycle),
+      : setup_(setup),
+        device_(setup.card.device),
+        cycles_(ids.seed, ids.die, address.core, address.cell, Purpose::cycle_to_cycle),
         relaxing_(ids.seed, ids.die, address.core, address.cell, Purpose::relaxation) {
     RandomStream stream(ids.seed, ids.die, address.core, address.cell, Purpose::device_to_device);
     std::visit([&](auto& d) { d.model = d.model.vary(d.spread, stream); }, device_);
@@ -77,17 +81,22 @@ class CellRun {
 
  private:
   double start_state() const {
-    return std::visit([&](const auto& d) {
-      if (stuck_ == WriteFailure::none) return d.model.start_state(d.spread);
-      return extreme_state(d.model, setup_.policy.v_read, stuck_ == WriteFailure::stuck_high);
-    }, device_);
+    return std::visit(
+        [&](const auto& d) {
+          if (stuck_ == WriteFailure::none) return d.model.start_state(d.spread);
+          return extreme_state(d.model, setup_.policy.v_read, stuck_ == WriteFailure::stuck_high);
+        },
+        device_);
   }
 
   double state_of(double conductance) const {
-    return std::visit([&](const auto& d) {
-      const double state = d.model.state_for(std::max(conductance, 1e-12), setup_.policy.v_read);
-      return std::clamp(state, d.model.state_min(), d.model.state_max());
-    }, device_);
+    return std::visit(
+        [&](const auto& d) {
+          const double state =
+              d.model.state_for(std::max(conductance, 1e-12), setup_.policy.v_read);
+          return std::clamp(state, d.model.state_min(), d.model.state_max());
+        },
+        device_);
   }
 
   // A stuck cell does not relax either.
@@ -118,21 +127,24 @@ class CellRun {
 
 void check(std::span<const double> targets, const ArrayIds& ids) {
   if (ids.cells.size() != targets.size())
-    throw Error(fmt::format("{} conductance targets for {} cells", targets.size(), ids.cells.size()));
+    throw Error(
+        fmt::format("{} conductance targets for {} cells", targets.size(), ids.cells.size()));
   for (size_t i = 0; i < targets.size(); ++i)
     if (!(targets[i] >= 0.0 && targets[i] <= largest_target))
-      throw Error(fmt::format("conductance target {} is {} S; wants 0 to {} S", i, targets[i], largest_target));
+      throw Error(fmt::format("conductance target {} is {} S; wants 0 to {} S", i, targets[i],
+                              largest_target));
 }
 }  // namespace
 
-std::vector<CellAddress> consecutive_cells(std::uint32_t core, std::uint32_t first_cell, size_t count) {
+std::vector<CellAddress> consecutive_cells(std::uint32_t core, std::uint32_t first_cell,
+                                           size_t count) {
   std::vector<CellAddress> cells(count);
   for (size_t i = 0; i < count; ++i) cells[i] = {core, first_cell + static_cast<std::uint32_t>(i)};
   return cells;
 }
 
-ArrayProgramming program_array(std::span<const double> targets, const ProgrammingSetup& setup, const ArrayIds& ids, int threads,
-                               Progress* progress) {
+ArrayProgramming program_array(std::span<const double> targets, const ProgrammingSetup& setup,
+                               const ArrayIds& ids, int threads, Progress* progress) {
   check(targets, ids);
   const size_t n = targets.size();
   ArrayProgramming result;
@@ -143,18 +155,21 @@ ArrayProgramming program_array(std::span<const double> targets, const Programmin
   result.success.resize(n);
   result.first_pass.resize(n);
   std::vector<double> energy(n), time(n);
-  parallel_for(n, threads, [&](size_t i) {
-    const CellHistory history = CellRun(setup, ids, ids.cells[i]).run(targets[i]);
-    result.conductance_programmed[i] = history.programmed;
-    result.conductance_relaxed[i] = history.relaxed;
-    result.conductance_one_pass[i] = history.one_pass;
-    result.pulses[i] = history.pulses;
-    result.success[i] = history.last.success() ? 1 : 0;
-    result.first_pass[i] = history.first;
-    energy[i] = history.energy;
-    time[i] = history.time;
-    if (progress) progress->advance();
-  }, 16);
+  parallel_for(
+      n, threads,
+      [&](size_t i) {
+        const CellHistory history = CellRun(setup, ids, ids.cells[i]).run(targets[i]);
+        result.conductance_programmed[i] = history.programmed;
+        result.conductance_relaxed[i] = history.relaxed;
+        result.conductance_one_pass[i] = history.one_pass;
+        result.pulses[i] = history.pulses;
+        result.success[i] = history.last.success() ? 1 : 0;
+        result.first_pass[i] = history.first;
+        energy[i] = history.energy;
+        time[i] = history.time;
+        if (progress) progress->advance();
+      },
+      16);
   result.summary = summarise(targets, setup, result);
   for (size_t i = 0; i < n; ++i) {
     result.summary.energy += energy[i];
@@ -173,9 +188,11 @@ ProgrammingSetup read_programming_setup(TomlFile& file, std::string_view prefix)
   ProgrammingSetup setup;
   if (const std::string path = path_of("card"); !path.empty()) setup.card = load_card(path);
   if (const std::string path = path_of("policy"); !path.empty()) setup.policy = load_policy(path);
-  if (const std::string path = path_of("relaxation"); !path.empty()) setup.relaxation = load_relaxation(path);
+  if (const std::string path = path_of("relaxation"); !path.empty())
+    setup.relaxation = load_relaxation(path);
   file.read(prefix, setup.options);
-  setup.options.passes = static_cast<int>(file.integer(dot + "passes", setup.options.passes, 1, 100));
+  setup.options.passes =
+      static_cast<int>(file.integer(dot + "passes", setup.options.passes, 1, 100));
   if (setup.options.stuck_low + setup.options.stuck_high > 1.0)
     throw file.error(dot + "stuck_high", "stuck_low + stuck_high must not exceed 1");
   return setup;

@@ -1,4 +1,5 @@
-// Programming of many cells: write–verify of each, relaxation, optional further passes. Thread-parallel; the result depends on the seed alone.
+// Programming of many cells: write–verify of each, relaxation, optional further passes.
+// Thread-parallel; the result depends on the seed alone.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -14,7 +15,7 @@
 
 namespace mho::devices {
 
-// A physical cell: the same address on the same die is the same device whatever is programmed, in whichever order.
+// A physical cell: the same address on the same die is the same device whatever is programmed.
 struct CellAddress {
   std::uint32_t core;  // core on the die
   std::uint32_t cell;  // row · columns + column within the core, e.g. 0 … 65535 for 256×256
@@ -25,20 +26,21 @@ struct ArrayIds {
   std::span<const CellAddress> cells;  // as many as targets, each once
 };
 // Addresses first_cell … first_cell + count − 1 of one core.
-std::vector<CellAddress> consecutive_cells(std::uint32_t core, std::uint32_t first_cell, size_t count);
+std::vector<CellAddress> consecutive_cells(std::uint32_t core, std::uint32_t first_cell,
+                                           size_t count);
 
 // How passes follow each other, and cells that cannot be written.
 struct ArrayOptions {
-  double wait = 1800.0;        // [s] from the end of the last pass to inference
-  double pass_wait = 30.0;     // [s] from one pass to the check before the next
-  double stuck_low = 0.0;      // [1] share of cells that stay at the low end of their range
-  double stuck_high = 0.0;     // [1] share of cells that stay at the high end
-  double level_width = 5e-6;   // [S] width of the bins of success by target
-  int passes = 1;              // 1: write once. n > 1: before each further pass, cells that have left the window are written again
+  double wait = 1800.0;       // [s] from the end of the last pass to inference
+  double pass_wait = 30.0;    // [s] from one pass to the check before the next
+  double stuck_low = 0.0;     // [1] share of cells that stay at the low end of their range
+  double stuck_high = 0.0;    // [1] share of cells that stay at the high end
+  double level_width = 5e-6;  // [S] width of the bins of success by target
+  int passes = 1;             // before each pass after the first: cells out of the window only
 };
 
 struct ProgrammingSetup {
-  Card card;                   // model, its spread, and the select transistor; d-analog by default
+  Card card;  // model, its spread, and the select transistor; d-analog by default
   WritePolicy policy;
   RelaxationParams relaxation;
   ArrayOptions options;
@@ -47,46 +49,54 @@ struct ProgrammingSetup {
 // Counts over the cells of one target bin [low, high).
 struct LevelSummary {
   double low, high;             // [S] targets
-  size_t cells = 0, needed = 0, succeeded = 0;  // all; those outside the window at the start; of these, those that reached it
+  size_t cells = 0;             // all
+  size_t needed = 0;            // outside the window at the start
+  size_t succeeded = 0;         // of these, those that reached it
   double mean_pulses = 0.0;     // of those that needed a pulse
-  double residual_mean = 0.0, residual_sigma = 0.0;  // [S] G − target of the successful among them
+  double residual_mean = 0.0;   // [S] G − target of the successful among them
+  double residual_sigma = 0.0;  // [S]
 };
 
 struct ProgrammingSummary {
   size_t cells = 0, needed = 0, succeeded = 0;  // as in LevelSummary, first pass
-  double success_rate() const { return needed ? static_cast<double>(succeeded) / static_cast<double>(needed) : 1.0; }
-  double worst_level_rate = 1.0;                // smallest succeeded/needed of the levels with at least 20 needed cells
-  double mean_pulses = 0.0;                     // of the cells that needed a pulse
-  std::vector<size_t> pulse_histogram;          // [n]: cells that took n pulses, those that needed none excluded
-  double energy = 0.0, time = 0.0;              // [J], [s] sum over cells and passes
-  double relaxed_rms = 0.0;                     // [S] rms over all cells of conductance_relaxed − target
-  double one_pass_rms = 0.0;                    // [S] the same of conductance_one_pass
+  double success_rate() const {
+    return needed ? static_cast<double>(succeeded) / static_cast<double>(needed) : 1.0;
+  }
+  double worst_level_rate = 1.0;  // smallest succeeded/needed of levels with ≥ 20 needed cells
+  double mean_pulses = 0.0;       // of the cells that needed a pulse
+  std::vector<size_t> pulse_histogram;  // [n]: cells that took n > 0 pulses
+  double energy = 0.0;                  // [J] sum over cells and passes
+  double time = 0.0;                    // [s] sum over cells and passes
+  double relaxed_rms = 0.0;             // [S] rms over all cells of conductance_relaxed − target
+  double one_pass_rms = 0.0;            // [S] the same of conductance_one_pass
   std::vector<LevelSummary> levels;
-  std::vector<std::size_t> failures;            // [WriteFailure]: cells, first pass
+  std::vector<size_t> failures;  // [WriteFailure]: cells, first pass
 };
 
 // One entry per target in every vector.
 struct ArrayProgramming {
-  std::vector<double> conductance_programmed;  // [S] at the read voltage right after the last write of the cell
+  std::vector<double> conductance_programmed;  // [S] at v_read, right after the cell's last write
   std::vector<double> conductance_relaxed;     // [S] options.wait after the last pass
-  std::vector<double> conductance_one_pass;    // [S] options.wait after the first pass, had it been the only one
-  std::vector<int> pulses;                     // of all passes
-  std::vector<std::uint8_t> success;           // 1: inside the window right after its last write, or without any
+  std::vector<double> conductance_one_pass;    // [S] options.wait after the first pass alone
+  std::vector<int> pulses;            // of all passes
+  std::vector<std::uint8_t> success;  // 1: inside the window right after its last write
   std::vector<WriteResult> first_pass;
   ProgrammingSummary summary;
 };
 
-// Writes targets[i] [S] into ids.cells[i]. Each cell starts in HRS (start_state of its model). A target outside [0, 200 µS] or not finite, or a
-// count of cells that differs from the count of targets throws Error.
+// Writes targets[i] [S] into ids.cells[i]. Each cell starts in HRS (start_state of its model).
+// A target outside [0, 200 µS] or not finite, or unequal counts of cells and targets throw Error.
 // progress, when given, advances by one per target and pass.
-ArrayProgramming program_array(std::span<const double> targets, const ProgrammingSetup& setup, const ArrayIds& ids,
-                               int threads, Progress* progress = nullptr);
+ArrayProgramming program_array(std::span<const double> targets, const ProgrammingSetup& setup,
+                               const ArrayIds& ids, int threads, Progress* progress = nullptr);
 
 // Summary of everything but energy and time, from the vectors of `result`.
-ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingSetup& setup, const ArrayProgramming& result);
+ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingSetup& setup,
+                             const ArrayProgramming& result);
 
-// Reads [prefix] of an open file: card, policy, relaxation (file names, relative to the folder of `file`; absent: built-in defaults, which
-// equal params/stanford_d_analog.toml, policy_wl_ramp.toml and relaxation_log_time.toml), passes and the members of ArrayOptions.
+// Reads [prefix] of an open file: card, policy, relaxation (file names, relative to the folder of
+// `file`; absent: built-in defaults, which equal params/stanford_d_analog.toml, policy_wl_ramp.toml
+// and relaxation_log_time.toml), passes and the members of ArrayOptions.
 ProgrammingSetup read_programming_setup(TomlFile& file, std::string_view prefix);
 
 // Everything that a result depends on besides targets and ids.

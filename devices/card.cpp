@@ -4,7 +4,8 @@
 
 namespace mho::devices {
 namespace {
-// Fills a table of which every key must be there: a card that leaves a parameter out would be a different device in silence.
+// Fills a table of which every key must be there: a card that leaves a parameter out would be a
+// different device in silence.
 template <class S>
 void read_complete(TomlFile& file, const std::string& prefix, S& values) {
   for (const Parameter<S>& p : ParameterTable<S>::table)
@@ -40,7 +41,8 @@ Card read_card(TomlFile& file) {
   card.name = file.text("name", "");
   card.source = file.text("source", "");
   card.doi = file.text("doi", "");
-  if (card.name.empty() || card.source.empty()) throw file.error("name", "a card needs a name and a source");
+  if (card.name.empty() || card.source.empty())
+    throw file.error("name", "a card needs a name and a source");
   card.device = read_any(file, std::type_identity<AnyMemristor>{});
   file.read("transistor", card.transistor);
   return card;

@@ -1,4 +1,5 @@
-// A card: one model with the parameters of one published or assumed device, its spread, and the select transistor of its cell.
+// A card: one model with the parameters of one published or assumed device, its spread, and the
+// select transistor of its cell.
 #pragma once
 #include <string>
 #include <type_traits>
@@ -27,13 +28,15 @@ using AnyDevice = DevicesOf<AnyMemristor>::type;
 // Defaults: stanford_d_analog.toml.
 struct Card {
   std::string name = "stanford_d_analog";
-  std::string source;          // paper and table
+  std::string source;  // paper and table
   std::string doi;
   AnyDevice device;
   SelectTransistor transistor;
 };
 
-// Reads a card file: model = "stanford_gap", name, source, doi, [parameters], [spread], [transistor]. Throws ConfigError, IoError.
+// Reads a card file: model = "stanford_gap", name, source, doi, [parameters], [spread],
+// [transistor]. Every parameter must be there; without [spread] all devices are the same.
+// Throws ConfigError, IoError.
 Card load_card(const std::string& path);
 Card read_card(TomlFile& file);
 

@@ -10,7 +10,8 @@ namespace mho::devices {
 
 enum class Polarity { set, reset };
 
-// Lines during a pulse. SET: BL = TE raised to v_line, source line 0. RESET: source line = drain raised, BL = TE 0, source at the cell.
+// Lines during a pulse. SET: BL = TE raised to v_line, source line 0. RESET: source line = drain
+// raised, BL = TE 0, source at the cell.
 struct CellBias {
   Polarity polarity = Polarity::set;
   double v_line = 0.0;  // [V] ≥ 0
@@ -19,17 +20,19 @@ struct CellBias {
 
 // Where cell and transistor carry the same current.
 struct OperatingPoint {
-  double v;           // [V] magnitude of the cell voltage, 0 … v_line
-  double current;     // [A] magnitude
-  double di_dv_cell, di_dv_transistor;  // [S] slopes at v; total slope of the residual is their difference, > 0
-  int iterations;     // Newton steps taken
+  double v;                 // [V] magnitude of the cell voltage, 0 … v_line
+  double current;           // [A] magnitude
+  double di_dv_cell;        // [S] slope of the cell's current at v, > 0
+  double di_dv_transistor;  // [S] slope of the transistor's current at v, ≤ 0
+  int iterations;           // Newton steps taken
 };
 
-// Solves F(v) = I_cell(v) − I_D(v) = 0, F increasing, by Newton inside a shrinking bracket [0, v_line]; a step that would leave it is replaced by
-// bisection. Stops when a step is below 20 µV: the error left is the next
-// step, about its square over twice V0. `guess` starts it.
+// Solves F(v) = I_cell(v) − I_D(v) = 0, F increasing, by Newton inside a shrinking bracket
+// [0, v_line]; a step that would leave it is replaced by bisection. Stops when a step is below
+// 20 µV: the error left is the next step, about its square over twice V0. `guess` starts it.
 template <class Curve>
-OperatingPoint solve_cell(const Curve& curve, const SelectTransistor& transistor, const CellBias& bias, double guess) {
+OperatingPoint solve_cell(const Curve& curve, const SelectTransistor& transistor,
+                          const CellBias& bias, double guess) {
   const bool source_at_cell = bias.polarity == Polarity::reset;
   double low = 0.0, high = bias.v_line;
   double v = std::clamp(guess, low, high);

@@ -5,10 +5,12 @@ namespace mho::devices {
 CurrentSlope GapModel::Curve::current(double v) const {
   const double limited = std::clamp(v, -v_limit, v_limit);
   const double grown = std::exp(limited / v0), shrunk = 1.0 / grown;
-  // Close to zero the difference of exponentials loses digits that Newton does not need but a ratio I/V would.
-  const double sinh = std::abs(limited) < 1e-3 * v0 ? std::sinh(limited / v0) : 0.5 * (grown - shrunk);
+  // Close to zero the difference of exponentials loses digits that a ratio I/V needs.
+  const double sinh =
+      std::abs(limited) < 1e-3 * v0 ? std::sinh(limited / v0) : 0.5 * (grown - shrunk);
   // A slope beyond the limit keeps the curve increasing, so that a cell voltage is always unique.
-  return {amplitude * sinh + (v - limited) * amplitude * 0.5 * (grown + shrunk) / v0, amplitude * 0.5 * (grown + shrunk) / v0};
+  return {amplitude * sinh + (v - limited) * amplitude * 0.5 * (grown + shrunk) / v0,
+          amplitude * 0.5 * (grown + shrunk) / v0};
 }
 
 double GapModel::conductance(double v, double g) const { return current(v, g) / v; }
@@ -23,9 +25,11 @@ double GapModel::state_for(double conductance, double v) const {
 }
 
 // Derivatives of (1)–(4), T eliminated: with u = γ a0 V/(L kT), r = v0 e^{−Ea/kT} and ġ = −r sinh u,
-//   ∂ġ/∂T = −r (Ea/kT²) sinh u + r cosh u · u/T,   ∂T/∂V = R_th sign(VI)(I + V ∂I/∂V),   ∂T/∂g = R_th sign(VI) V ∂I/∂g
-//   ∂ġ/∂g|V,T = −r cosh u · (u/γ) ∂γ/∂g,           ∂ġ/∂V|g,T = −r cosh u · u/V
-// where sinh and cosh are halves of the difference and sum of the capped exponentials, and a capped one has derivative 0.
+//   ∂ġ/∂T = −r (Ea/kT²) sinh u + r cosh u · u/T
+//   ∂T/∂V = R_th sign(VI)(I + V ∂I/∂V),   ∂T/∂g = R_th sign(VI) V ∂I/∂g
+//   ∂ġ/∂g|V,T = −r cosh u · (u/γ) ∂γ/∂g,  ∂ġ/∂V|g,T = −r cosh u · u/V
+// where sinh and cosh are halves of the difference and sum of the capped exponentials, and a capped
+// one has derivative 0.
 Jacobian GapModel::evaluate(double v, double g) const {
   const GapParams& p = params;
   const bool inside = g >= p.gap_min && g <= p.gap_max;
@@ -36,20 +40,26 @@ Jacobian GapModel::evaluate(double v, double g) const {
   if (std::abs(v) < p.v_guard || gamma * std::abs(v) / p.thickness < p.field_min) return j;
 
   const double t = temperature(v, c.current), kt = boltzmann_ev * t;
-  const double u_over_gamma = (p.a0 / p.thickness) * v / kt, u = gamma * u_over_gamma, barrier = p.activation / kt;
-  const double forward = u - barrier > 0.0 ? 1.0 : std::exp(u - barrier), dforward = u - barrier > 0.0 ? 0.0 : forward;
-  const double backward = -u - barrier > 0.0 ? 1.0 : std::exp(-u - barrier), dbackward = -u - barrier > 0.0 ? 0.0 : backward;
+  const double u_over_gamma = (p.a0 / p.thickness) * v / kt, u = gamma * u_over_gamma,
+               barrier = p.activation / kt;
+  const double forward = u - barrier > 0.0 ? 1.0 : std::exp(u - barrier),
+               dforward = u - barrier > 0.0 ? 0.0 : forward;
+  const double backward = -u - barrier > 0.0 ? 1.0 : std::exp(-u - barrier),
+               dbackward = -u - barrier > 0.0 ? 0.0 : backward;
   const double half = 0.5 * p.velocity;
   const double free = -half * (forward - backward), drate_du = -half * (dforward + dbackward);
   const double drate_dbarrier = half * (dforward - dbackward);
 
   const double beta = v >= 0.0 ? p.beta_set : p.beta_reset;
-  const double dgamma_dg = gamma > 0.0 && inside ? -p.alpha * beta * std::pow(x / nm, p.alpha - 1.0) / nm : 0.0;
+  const double dgamma_dg =
+      gamma > 0.0 && inside ? -p.alpha * beta * std::pow(x / nm, p.alpha - 1.0) / nm : 0.0;
   const double sign = v * c.current >= 0.0 ? 1.0 : -1.0;
-  const double dt_dv = p.r_th * sign * (c.current + v * c.slope), dt_dg = p.r_th * sign * v * j.di_dx;
+  const double dt_dv = p.r_th * sign * (c.current + v * c.slope),
+               dt_dg = p.r_th * sign * v * j.di_dx;
   const double drate_dt = -(drate_du * u + drate_dbarrier * barrier) / t;
   const double factor = wall_factor(v >= 0.0, g);
-  const double dfactor = factor > 0.0 && factor < 1.0 ? (v >= 0.0 ? 1.0 : -1.0) * (1.0 - factor) / wall : 0.0;
+  const double dfactor =
+      factor > 0.0 && factor < 1.0 ? (v >= 0.0 ? 1.0 : -1.0) * (1.0 - factor) / wall : 0.0;
 
   j.rate = free * factor;
   j.drate_dv = (drate_du * gamma * (p.a0 / p.thickness) / kt + drate_dt * dt_dv) * factor;
@@ -68,7 +78,9 @@ GapModel GapModel::vary(const GapSpread& spread, RandomStream& stream) const {
   return device;
 }
 
-GapSpread GapModel::no_spread(const GapParams& p) { return {0.0, 0.0, 0.0, 0.0, p.gap_min, p.gap_max, p.gap_max}; }
+GapSpread GapModel::no_spread(const GapParams& p) {
+  return {0.0, 0.0, 0.0, 0.0, p.gap_min, p.gap_max, p.gap_max};
+}
 
 Misfit GapModel::misfit(const GapParams& p, const GapSpread& spread) {
   if (p.gap_max <= p.gap_min) return {"parameters.gap_max", "must be larger than gap_min"};
@@ -78,7 +90,8 @@ Misfit GapModel::misfit(const GapParams& p, const GapSpread& spread) {
   return {};
 }
 
-double GapModel::settle(const GapSpread& spread, double before, double after, RandomStream& stream) const {
+double GapModel::settle(const GapSpread& spread, double before, double after,
+                        RandomStream& stream) const {
   if (std::abs(after - before) <= spread.cycle_threshold) return after;
   return clipped(after + spread.cycle_gap * stream.normal());
 }

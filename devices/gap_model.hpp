@@ -5,12 +5,15 @@
 //   (3)  γ     = γ0 − β·(g/1 nm)^α, not below 0;  γ0, β of SET for V ≥ 0, of RESET for V < 0
 //   (4)  T     = T_amb + |V I|·R_th            (static)
 //
-// Guan, Yu, Wong, IEEE EDL 33, 1405 (2012), 10.1109/LED.2012.2210856; Jiang et al., SISPAD 2014, 10.1109/SISPAD.2014.6931558;
-// Jiang et al., IEEE TED 63, 1884 (2016), 10.1109/TED.2016.2545412. Notation of the papers; kT in eV.
-// Guards: |V| ≤ 4 V inside sinh(V/V0); each of the two exponents of (2) ≤ 0, so a tip is never faster than v0/2; γ = 0 where
-// γ|V|/L < F_min (v1 card); dg/dt = 0 where |V| < v_guard; g is clipped to [g_min, g_max] in (1)–(4) and an outward rate falls off as
-// 1 − exp(−d/2 pm) with the distance d to the wall.
-// Noise of the published code (a Gaussian per accepted step) depends on the step size; scatter is drawn once per pulse instead (settle).
+// Guan, Yu, Wong, IEEE EDL 33, 1405 (2012), 10.1109/LED.2012.2210856; Jiang et al., SISPAD 2014,
+// 10.1109/SISPAD.2014.6931558; Jiang et al., IEEE TED 63, 1884 (2016), 10.1109/TED.2016.2545412.
+// Notation of the papers; kT in eV.
+// Guards: |V| ≤ 4 V inside sinh(V/V0); each of the two exponents of (2) ≤ 0, so a tip is never
+// faster than v0/2; γ = 0 where γ|V|/L < F_min (v1 card); dg/dt = 0 where |V| < v_guard; g is
+// clipped to [g_min, g_max] in (1)–(4) and an outward rate falls off as 1 − exp(−d/2 pm) with the
+// distance d to the wall.
+// Noise of the published code (a Gaussian per accepted step) depends on the step size; scatter is
+// drawn once per pulse instead (settle).
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -24,58 +27,59 @@ namespace mho::devices {
 
 // One parameter card. Defaults: d-analog, i.e. card d of the 2016 paper in the gap range of 1–40 µS.
 struct GapParams {
-  double g0 = 0.15e-9;          // [m] decay length of the current with the gap
-  double v0 = 0.40;             // [V] scale of the nonlinearity, V0
-  double i0 = 8e-3;             // [A] I0
-  double velocity = 5e8;        // [m/s] attempt velocity, v0 of (2)
-  double activation = 1.24;     // [eV] Ea
-  double a0 = 0.25e-9;          // [m] hopping distance
-  double thickness = 5e-9;      // [m] L
-  double gamma0_set = 11.7;     // [1]
-  double gamma0_reset = 33.9;   // [1]
-  double beta_set = 0.26;       // [1]
-  double beta_reset = 18.2;     // [1]
-  double alpha = 1.5;           // [1]
-  double gap_min = 0.93e-9;     // [m]
-  double gap_max = 1.50e-9;     // [m]
-  double r_th = 5e5;            // [K/W]
-  double t_amb = 300.0;         // [K]
-  double field_min = 0.0;       // [V/m] F_min
-  double v_guard = 0.3;         // [V] below it the state does not move
+  double g0 = 0.15e-9;         // [m] decay length of the current with the gap
+  double v0 = 0.40;            // [V] scale of the nonlinearity, V0
+  double i0 = 8e-3;            // [A] I0
+  double velocity = 5e8;       // [m/s] attempt velocity, v0 of (2)
+  double activation = 1.24;    // [eV] Ea
+  double a0 = 0.25e-9;         // [m] hopping distance
+  double thickness = 5e-9;     // [m] L
+  double gamma0_set = 11.7;    // [1]
+  double gamma0_reset = 33.9;  // [1]
+  double beta_set = 0.26;      // [1]
+  double beta_reset = 18.2;    // [1]
+  double alpha = 1.5;          // [1]
+  double gap_min = 0.93e-9;    // [m]
+  double gap_max = 1.50e-9;    // [m]
+  double r_th = 5e5;           // [K/W]
+  double t_amb = 300.0;        // [K]
+  double field_min = 0.0;      // [V/m] F_min
+  double v_guard = 0.3;        // [V] below it the state does not move
 };
 
 // Scatter between devices and between cycles.
 struct GapSpread {
-  double ln_i0 = 0.10;               // [1] σ of ln I0 over devices
-  double gamma0 = 0.02;              // [1] relative σ of γ0 over devices, the same factor for SET and RESET
-  double cycle_gap = 0.0075e-9;      // [m] σ added to the gap after a pulse that moved it
-  double cycle_threshold = 1e-12;    // [m] smallest movement that counts as such
-  double gap_min = 0.90e-9;          // [m] range of the gap in an array
-  double gap_max = 1.55e-9;          // [m]
-  double start_gap = 1.50e-9;        // [m] HRS from which a cell is programmed
+  double ln_i0 = 0.10;   // [1] σ of ln I0 over devices
+  double gamma0 = 0.02;  // [1] relative σ of γ0 over devices, the same factor for SET and RESET
+  double cycle_gap = 0.0075e-9;    // [m] σ added to the gap after a pulse that moved it
+  double cycle_threshold = 1e-12;  // [m] smallest movement that counts as such
+  double gap_min = 0.90e-9;        // [m] range of the gap in an array
+  double gap_max = 1.55e-9;        // [m]
+  double start_gap = 1.50e-9;      // [m] HRS from which a cell is programmed
 };
 
 struct GapModel {
   using Params = GapParams;
   using Spread = GapSpread;
   static constexpr std::string_view name = "stanford_gap";
-  static constexpr double wall = 2e-12;    // [m] softness of the walls
-  static constexpr double v_limit = 4.0;   // [V] largest |V| inside sinh(V/V0)
-  static constexpr double nm = 1e-9;       // [m]
+  static constexpr double wall = 2e-12;   // [m] softness of the walls
+  static constexpr double v_limit = 4.0;  // [V] largest |V| inside sinh(V/V0)
+  static constexpr double nm = 1e-9;      // [m]
 
   GapParams params;
 
   // The equations, for any scalar (double, AutoDiffScalar). v [V], g [m].
   template <class T>
-  T current(const T& v, const T& g) const;               // (1) [A]
+  T current(const T& v, const T& g) const;  // (1) [A]
   template <class T>
-  T temperature(const T& v, const T& i) const;           // (4) [K]
+  T temperature(const T& v, const T& i) const;  // (4) [K]
   template <class T>
-  T enhancement(bool set, const T& g) const;             // (3) γ [1]
+  T enhancement(bool set, const T& g) const;  // (3) γ [1]
   template <class T>
-  T free_rate(const T& v, const T& g, const T& t) const; // (2) [m/s] without walls; g inside its range
+  T free_rate(const T& v, const T& g,
+              const T& t) const;  // (2) [m/s] without walls; g inside its range
   template <class T>
-  T rate(const T& v, const T& g) const;                  // (1)–(4) and walls [m/s]
+  T rate(const T& v, const T& g) const;  // (1)–(4) and walls [m/s]
 
   // The interface of Memristor (memristor.hpp).
   struct Curve {
@@ -83,18 +87,18 @@ struct GapModel {
     CurrentSlope current(double v) const;
   };
   Curve at(double g) const { return {params.i0 * std::exp(-clipped(g) / params.g0), params.v0}; }
-  double conductance(double v, double g) const;          // [S] I/V
-  double state_rate(double v, double g, double i) const; // [m/s]
+  double conductance(double v, double g) const;           // [S] I/V
+  double state_rate(double v, double g, double i) const;  // [m/s]
   Jacobian evaluate(double v, double g) const;
   double state_for(double conductance, double v) const;  // [m]
   double state_min() const { return params.gap_min; }
   double state_max() const { return params.gap_max; }
-  double state_resolution() const { return wall; }
   double guard_voltage() const { return params.v_guard; }
   GapModel vary(const GapSpread& spread, RandomStream& stream) const;
   double settle(const GapSpread& spread, double before, double after, RandomStream& stream) const;
   double start_state(const GapSpread& spread) const { return clipped(spread.start_gap); }
-  static GapSpread no_spread(const GapParams& p);        // the same device every time, in its own gap range
+  static GapSpread no_spread(
+      const GapParams& p);  // the same device every time, in its own gap range
   static Misfit misfit(const GapParams& p, const GapSpread& spread);
 
  private:
@@ -124,8 +128,11 @@ template <class T>
 T GapModel::enhancement(bool set, const T& g) const {
   using std::pow, std::sqrt;
   const T x = g / nm;
-  const T power = params.alpha == 1.5 ? T(x * sqrt(x)) : params.alpha == 1.0 ? x : T(pow(x, params.alpha));
-  const T gamma = set ? params.gamma0_set - params.beta_set * power : params.gamma0_reset - params.beta_reset * power;
+  const T power = params.alpha == 1.5   ? T(x * sqrt(x))
+                  : params.alpha == 1.0 ? x
+                                        : T(pow(x, params.alpha));
+  const T gamma = set ? params.gamma0_set - params.beta_set * power
+                      : params.gamma0_reset - params.beta_reset * power;
   return gamma < 0.0 ? T(0.0) : gamma;
 }
 

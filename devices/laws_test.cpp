@@ -42,8 +42,11 @@ void for_each_card(const Law& law) {
 const std::vector<double> fractions{0.0, 1e-4, 0.01, 0.2, 0.5, 0.8, 0.99, 1.0};
 const std::vector<double> voltages{0.01, 0.1, 0.29, 0.35, 0.6, 1.0, 1.5, 2.4, 3.9};
 
-// Relative agreement; doctest's Approx adds an absolute part of its epsilon, which is coarse beside currents and rates in SI units.
-bool close(double a, double b, double relative) { return std::abs(a - b) <= relative * std::max(std::abs(a), std::abs(b)); }
+// Relative agreement; doctest's Approx adds an absolute part of its epsilon, which is coarse beside
+// currents and rates in SI units.
+bool close(double a, double b, double relative) {
+  return std::abs(a - b) <= relative * std::max(std::abs(a), std::abs(b));
+}
 
 template <Memristor M>
 double state_at(const M& model, double fraction) {
@@ -57,7 +60,9 @@ TEST_CASE("every model of the list has a card") {
   CHECK(covered.size() == std::variant_size_v<AnyMemristor>);
 }
 
-TEST_CASE("no current without voltage; current is odd, passive and increasing in v; conductance matches it") {
+TEST_CASE(
+    "no current without voltage; current is odd, passive and increasing in v; conductance matches "
+    "it") {
   for_each_card([](const auto& model, const auto&) {
     for (double f : fractions) {
       const auto curve = model.at(state_at(model, f));
@@ -76,7 +81,9 @@ TEST_CASE("no current without voltage; current is odd, passive and increasing in
   });
 }
 
-TEST_CASE("a positive voltage never lowers the conductance, a negative one never raises it, and walls hold") {
+TEST_CASE(
+    "a positive voltage never lowers the conductance, a negative one never raises it, and walls "
+    "hold") {
   for_each_card([](const auto& model, const auto&) {
     const double step = 1e-3 * (model.state_max() - model.state_min());
     for (double f : fractions) {
@@ -91,12 +98,14 @@ TEST_CASE("a positive voltage never lowers the conductance, a negative one never
     for (double v : {-3.0, -0.5, 0.5, 3.0}) {
       CHECK(model.evaluate(v, model.state_min()).rate >= 0.0);
       CHECK(model.evaluate(v, model.state_max()).rate <= 0.0);
-      if (std::abs(v) < model.guard_voltage()) CHECK(model.evaluate(v, state_at(model, 0.5)).rate == 0.0);
+      if (std::abs(v) < model.guard_voltage())
+        CHECK(model.evaluate(v, state_at(model, 0.5)).rate == 0.0);
     }
   });
 }
 
-TEST_CASE("the fast rate is the rate of evaluate(), and its partial derivatives are finite differences") {
+TEST_CASE(
+    "the fast rate is the rate of evaluate(), and its partial derivatives are finite differences") {
   for_each_card([](const auto& model, const auto&) {
     const double range = model.state_max() - model.state_min();
     for (double f : {0.02, 0.3, 0.6, 0.95})
@@ -106,7 +115,9 @@ TEST_CASE("the fast rate is the rate of evaluate(), and its partial derivatives 
         CAPTURE(f);
         const Jacobian j = model.evaluate(v, x);
         CHECK(close(model.state_rate(v, x, model.at(x).current(v).current), j.rate, 1e-9));
-        const auto near = [](double a, double b, double scale) { return std::abs(a - b) <= 2e-5 * std::abs(b) + 1e-7 * scale; };
+        const auto near = [](double a, double b, double scale) {
+          return std::abs(a - b) <= 2e-5 * std::abs(b) + 1e-7 * scale;
+        };
         const Jacobian v1 = model.evaluate(v + dv, x), v0 = model.evaluate(v - dv, x);
         const Jacobian x1 = model.evaluate(v, x + dx), x0 = model.evaluate(v, x - dx);
         CHECK(near((v1.current - v0.current) / (2 * dv), j.di_dv, std::abs(j.current / v)));
@@ -117,7 +128,9 @@ TEST_CASE("the fast rate is the rate of evaluate(), and its partial derivatives 
   });
 }
 
-TEST_CASE("state_for() inverts the conductance; a varied device stays in its range; without spread it is the model") {
+TEST_CASE(
+    "state_for() inverts the conductance; a varied device stays in its range; without spread it is "
+    "the model") {
   for_each_card([](const auto& model, const auto& spread) {
     for (double f : fractions) {
       const double x = state_at(model, f);
@@ -153,16 +166,20 @@ TEST_CASE("gap model: analytic derivatives agree with automatic differentiation"
         CHECK(close(j.di_dv, current.derivatives()[0], 1e-10));
         CHECK(close(j.di_dx, current.derivatives()[1], 1e-10));
         CHECK(close(j.rate, rate.value(), 1e-10));
-        // Where an exponent is capped the other, vanishing one is all that is left of the derivative: compare on the scale of the rate itself.
+        // Where an exponent is capped the other, vanishing one is all that is left of the
+        // derivative: compare on the scale of the rate itself.
         const double range = model.state_max() - model.state_min();
-        CHECK(std::abs(j.drate_dv - rate.derivatives()[0]) <= 1e-8 * std::abs(j.drate_dv) + 1e-12 * std::abs(j.rate / v));
-        CHECK(std::abs(j.drate_dx - rate.derivatives()[1]) <= 1e-8 * std::abs(j.drate_dx) + 1e-12 * std::abs(j.rate) / range);
+        CHECK(std::abs(j.drate_dv - rate.derivatives()[0]) <=
+              1e-8 * std::abs(j.drate_dv) + 1e-12 * std::abs(j.rate / v));
+        CHECK(std::abs(j.drate_dx - rate.derivatives()[1]) <=
+              1e-8 * std::abs(j.drate_dx) + 1e-12 * std::abs(j.rate) / range);
       }
   }
 }
 
-// Current, temperature, enhancement and rate of published cards, computed by an independent program with the equations of
-// Guan et al. (2012) and Jiang et al. (2016); printed to 4 to 6 digits, so 1e-4 relative. Without field threshold and walls.
+// Current, temperature, enhancement and rate of published cards, computed by an independent program
+// with the equations of Guan et al. (2012) and Jiang et al. (2016); printed to 4 to 6 digits, so
+// 1e-4 relative. Without field threshold and walls.
 TEST_CASE("gap model: unit values of the published cards") {
   struct Row {
     const char* card;
@@ -180,7 +197,8 @@ TEST_CASE("gap model: unit values of the published cards") {
                        Row{"stanford_2016_f", -0.8, 1.2, -1.74718e-5, 306.99, 17.6969, 5.4593e3}}) {
     CAPTURE(r.card);
     CAPTURE(r.v);
-    GapModel model = std::get<Device<GapModel>>(load_card(params_folder + r.card + ".toml").device).model;
+    GapModel model =
+        std::get<Device<GapModel>>(load_card(params_folder + r.card + ".toml").device).model;
     model.params.field_min = 0.0;
     model.params.gap_min = 0.1e-9;
     model.params.gap_max = 3e-9;
@@ -193,7 +211,8 @@ TEST_CASE("gap model: unit values of the published cards") {
 }
 
 TEST_CASE("gap model: field threshold of v1 stops it at read voltage; exponents never overflow") {
-  const GapModel v1 = std::get<Device<GapModel>>(load_card(params_folder + "stanford_v1.toml").device).model;
+  const GapModel v1 =
+      std::get<Device<GapModel>>(load_card(params_folder + "stanford_v1.toml").device).model;
   CHECK(v1.evaluate(0.1, 0.5e-9).rate == 0.0);
   CHECK(v1.evaluate(1.3, 1.0e-9).rate < 0.0);
   const GapModel analog;
@@ -219,19 +238,27 @@ TEST_CASE("a card with a wrong key, value or range is refused by name and line")
   for (const Parameter<GapParams>& p : ParameterTable<GapParams>::table) {
     const double value = GapParams{}.*p.member;
     const std::string number = std::to_string(value * 1e12);
-    good += std::string(p.key) + " = " + (p.unit == "1" ? std::to_string(value) : "\"" + number + " p" + std::string(p.unit) + "\"") + "\n";
+    good += std::string(p.key) + " = " +
+            (p.unit == "1" ? std::to_string(value)
+                           : "\"" + number + " p" + std::string(p.unit) + "\"") +
+            "\n";
   }
   CHECK(message_of(good) == "");
-  const auto contains = [&](const std::string& text, const char* what) { return message_of(text).find(what) != std::string::npos; };
+  const auto contains = [&](const std::string& text, const char* what) {
+    return message_of(text).find(what) != std::string::npos;
+  };
   CHECK(contains(good + "gamma0_sett = 3.0\n", "gamma0_set"));
   CHECK(contains(good.substr(0, good.find("v_guard")), "v_guard"));
   CHECK(contains("model = \"nobody\"\nname = \"x\"\nsource = \"y\"\n", "stanford_gap"));
   CHECK(contains("model = \"stanford_gap\"\n", "name"));
   std::string inverted = good;
-  inverted.replace(inverted.find("gap_max"), inverted.find("\n", inverted.find("gap_max")) - inverted.find("gap_max"), "gap_max = \"0.5 nm\"");
+  inverted.replace(inverted.find("gap_max"),
+                   inverted.find("\n", inverted.find("gap_max")) - inverted.find("gap_max"),
+                   "gap_max = \"0.5 nm\"");
   CHECK(contains(inverted, "gap_max"));
   std::string far = good;
-  far.replace(far.find("r_th"), far.find("\n", far.find("r_th")) - far.find("r_th"), "r_th = \"-1 K/W\"");
+  far.replace(far.find("r_th"), far.find("\n", far.find("r_th")) - far.find("r_th"),
+              "r_th = \"-1 K/W\"");
   CHECK(contains(far, "outside"));
   CHECK_THROWS_AS(load_card("/nowhere/card.toml"), IoError);
 }

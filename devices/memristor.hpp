@@ -1,4 +1,5 @@
-// What every compact model of a resistive cell offers, so that one cell, one integrator and one set of laws serve all of them.
+// What every compact model of a resistive cell offers, so that one cell, one integrator and one set
+// of laws serve all of them.
 #pragma once
 #include <concepts>
 #include <string>
@@ -19,8 +20,8 @@ struct CurrentSlope {
 // Current and state rate with their partial derivatives, T eliminated (static temperature).
 // [state] is the unit of the model's state, m for a gap.
 struct Jacobian {
-  double current, di_dv, di_dx;        // [A], [S], [A/state]
-  double rate, drate_dv, drate_dx;     // [state/s], [state/(s V)], [1/s]
+  double current, di_dv, di_dx;     // [A], [S], [A/state]
+  double rate, drate_dv, drate_dx;  // [state/s], [state/(s V)], [1/s]
 };
 
 // Parameters that contradict each other: the key at fault and what would be right; empty when they fit.
@@ -28,18 +29,22 @@ struct Misfit {
   std::string key, what;
 };
 
-// A model is a struct of immutable parameters and pure functions of cell voltage v [V] and one state x. v > 0 is SET: it raises |I|.
+// A model is a struct of immutable parameters and pure functions of cell voltage v [V] and one
+// state x. v > 0 is SET: it raises |I|.
 //   at(x)               the I-V curve at a fixed state: at(x).current(v) -> CurrentSlope, odd, strictly increasing in v
-//   state_rate(v, x, i) dx/dt [state/s] when the current is i = I(v, x); zero for |v| < guard_voltage() and beyond the walls
+//   state_rate(v, x, i) dx/dt [state/s] when the current is i = I(v, x); zero for |v| below
+//                       guard_voltage() and beyond the walls
 //   evaluate(v, x)      current, rate and all partial derivatives
 //   state_for(g, v)     state whose static conductance I(v)/v is g [S]; not clipped
-//   state_min/max       walls of the state; state_resolution() the distance over which a wall stops the state
-//   vary(spread, s)     the model of one device of a population; settle(spread, before, after, s) the state after the
-//                       cycle-to-cycle scatter of one pulse; start_state(spread) the state before it is first written
-//   no_spread(params), misfit(params, spread)
-//                       for card files: a card without [spread]; contradictions between valid values
+//   state_min/max       walls of the state
+//   vary(spread, s)     the model of one device of a population
+//   settle(spread, before, after, s)  the state after the cycle-to-cycle scatter of one pulse
+//   start_state(spread) the state before it is first written
+//   no_spread(params)   the spread of a card file without [spread]
+//   misfit(params, spread)  contradictions between values that are each in range
 template <class M>
-concept Memristor = requires(const M m, double v, double x, typename M::Spread spread, RandomStream& stream) {
+concept Memristor = requires(const M m, double v, double x, typename M::Spread spread,
+                             RandomStream& stream) {
   typename M::Params;
   { M::name } -> std::convertible_to<std::string_view>;
   { m.at(x).current(v) } -> std::same_as<CurrentSlope>;
@@ -49,7 +54,6 @@ concept Memristor = requires(const M m, double v, double x, typename M::Spread s
   { m.state_for(v, v) } -> std::same_as<double>;
   { m.state_min() } -> std::same_as<double>;
   { m.state_max() } -> std::same_as<double>;
-  { m.state_resolution() } -> std::same_as<double>;
   { m.guard_voltage() } -> std::same_as<double>;
   { m.vary(spread, stream) } -> std::same_as<M>;
   { m.settle(spread, x, x, stream) } -> std::same_as<double>;

@@ -1,4 +1,5 @@
-// The list of compact models. A new model is its own file and one entry here; cards, cells, pulses, write–verify and the law tests follow.
+// The list of compact models. A new model is its own file and one entry here; cards, cells, pulses,
+// write–verify and the law tests follow.
 #pragma once
 #include <variant>
 

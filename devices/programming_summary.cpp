@@ -14,14 +14,17 @@ void add_table(CacheKey& key, const S& values) {
 }
 }  // namespace
 
-ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingSetup& setup, const ArrayProgramming& result) {
+ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingSetup& setup,
+                             const ArrayProgramming& result) {
   const double width = setup.options.level_width;
   const double top = targets.empty() ? 0.0 : *std::max_element(targets.begin(), targets.end());
   ProgrammingSummary s;
   s.cells = targets.size();
   s.failures.assign(static_cast<size_t>(WriteFailure::numerical) + 1, 0);
   // A target at the edge of two bins, as round level values are, belongs to the upper one whatever its last bit.
-  const auto level_of = [&](double target) { return static_cast<size_t>(target / width * (1.0 + 1e-9)); };
+  const auto level_of = [&](double target) {
+    return static_cast<size_t>(target / width * (1.0 + 1e-9));
+  };
   s.levels.resize(targets.empty() ? 0 : level_of(top) + 1);
   for (size_t l = 0; l < s.levels.size(); ++l) {
     s.levels[l].low = static_cast<double>(l) * width;
@@ -40,7 +43,8 @@ ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingS
     ++level.needed;
     level.mean_pulses += w.pulses();
     pulses += w.pulses();
-    if (s.pulse_histogram.size() <= static_cast<size_t>(w.pulses())) s.pulse_histogram.resize(static_cast<size_t>(w.pulses()) + 1);
+    if (s.pulse_histogram.size() <= static_cast<size_t>(w.pulses()))
+      s.pulse_histogram.resize(static_cast<size_t>(w.pulses()) + 1);
     ++s.pulse_histogram[static_cast<size_t>(w.pulses())];
     if (!w.success()) continue;
     ++level.succeeded;
@@ -54,7 +58,8 @@ ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingS
     if (!residuals[l].empty()) level.residual_mean = mean(residuals[l]);
     if (residuals[l].size() > 1) level.residual_sigma = standard_deviation(residuals[l]);
     if (level.needed >= judged_from)
-      s.worst_level_rate = std::min(s.worst_level_rate, static_cast<double>(level.succeeded) / static_cast<double>(level.needed));
+      s.worst_level_rate = std::min(s.worst_level_rate, static_cast<double>(level.succeeded) /
+                                                            static_cast<double>(level.needed));
   }
   if (s.needed > 0) s.mean_pulses = pulses / static_cast<double>(s.needed);
   if (s.cells > 0) {
@@ -65,11 +70,13 @@ ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingS
 }
 
 void add_to_key(CacheKey& key, const ProgrammingSetup& setup) {
-  std::visit([&](const auto& d) {
-    key.add("model", d.model.name);
-    add_table(key, d.model.params);
-    add_table(key, d.spread);
-  }, setup.card.device);
+  std::visit(
+      [&](const auto& d) {
+        key.add("model", d.model.name);
+        add_table(key, d.model.params);
+        add_table(key, d.spread);
+      },
+      setup.card.device);
   add_table(key, setup.card.transistor);
   add_table(key, setup.policy);
   add_table(key, setup.policy.set);
@@ -97,10 +104,16 @@ Json to_json(const ProgrammingSummary& s) {
   json["one_pass_relaxed_rms"] = quantity(s.one_pass_rms, "S");
   json["levels"] = Json::array();
   for (const LevelSummary& l : s.levels)
-    json["levels"].push_back({{"target_low", quantity(l.low, "S")}, {"target_high", quantity(l.high, "S")}, {"cells", l.cells},
-                              {"cells_needing_pulses", l.needed}, {"cells_written", l.succeeded}, {"mean_pulses", l.mean_pulses},
-                              {"residual_mean", quantity(l.residual_mean, "S")}, {"residual_sigma", quantity(l.residual_sigma, "S")}});
-  for (size_t f = 1; f < s.failures.size(); ++f) json["failures"][std::string(name_of(static_cast<WriteFailure>(f)))] = s.failures[f];
+    json["levels"].push_back({{"target_low", quantity(l.low, "S")},
+                              {"target_high", quantity(l.high, "S")},
+                              {"cells", l.cells},
+                              {"cells_needing_pulses", l.needed},
+                              {"cells_written", l.succeeded},
+                              {"mean_pulses", l.mean_pulses},
+                              {"residual_mean", quantity(l.residual_mean, "S")},
+                              {"residual_sigma", quantity(l.residual_sigma, "S")}});
+  for (size_t f = 1; f < s.failures.size(); ++f)
+    json["failures"][std::string(name_of(static_cast<WriteFailure>(f)))] = s.failures[f];
   return json;
 }
 

@@ -3,6 +3,7 @@
 
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <ctime>
 #include <vector>
 
 #include "core/errors.hpp"
@@ -19,7 +20,8 @@ template <class S>
 void check_same(const S& a, const S& b) {
   for (const Parameter<S>& p : ParameterTable<S>::table) {
     CAPTURE(p.key);
-    CHECK(std::abs(a.*p.member - b.*p.member) <= 1e-14 * std::abs(b.*p.member));  // "0.15 nm" and 0.15e-9 differ by rounding
+    CHECK(std::abs(a.*p.member - b.*p.member) <=
+          1e-14 * std::abs(b.*p.member));  // "0.15 nm" and 0.15e-9 differ by rounding
   }
 }
 
@@ -58,43 +60,77 @@ TEST_CASE("the built-in defaults are the shipped files") {
   CHECK(load_policy(params_folder + "policy_bl_ramp.toml").set.line_step == doctest::Approx(0.1));
 }
 
-// 40 cells per level with an independent program gave the mean pulses (over all cells) and residuals below; a mean of 40 has a standard error
-// of σ/√40, and 4 of them are allowed.
-TEST_CASE("write–verify on 600 cells per level: success, pulses and residuals") {
+// 40 cells per level with an independent program gave the mean pulses (over all cells) and residuals
+// below; a mean of 40 has a standard error of σ/√40, and 4 of them are allowed.
+TEST_CASE("write–verify on 1000 cells per level: success, pulses and residuals") {
   struct Level {
     double target, mean_pulses, residual_mean, residual_sigma;
   };
-  size_t needed = 0, succeeded = 0;
-  for (const Level& l : {Level{1.5, 4.0, -0.27, 0.20}, Level{2.5, 5.6, -0.58, 0.26}, Level{5, 8.3, -0.25, 0.46}, Level{10, 12.0, 0.05, 0.54},
-                         Level{15, 16.9, -0.03, 0.64}, Level{20, 18.7, 0.02, 0.60}, Level{30, 40, 0.07, 0.61}, Level{40, 65, -0.08, 0.55}}) {
+  size_t needed = 0, succeeded = 0, pulse_count = 0;
+  const std::clock_t begin = std::clock();
+  for (const Level& l :
+       {Level{1.5, 4.0, -0.27, 0.20}, Level{2.5, 5.6, -0.58, 0.26}, Level{5, 8.3, -0.25, 0.46},
+        Level{10, 12.0, 0.05, 0.54}, Level{15, 16.9, -0.03, 0.64}, Level{20, 18.7, 0.02, 0.60},
+        Level{30, 40, 0.07, 0.61}, Level{40, 65, -0.08, 0.55}}) {
     CAPTURE(l.target);
     ProgrammingSetup setup;
     if (l.target == 1.5) setup.policy.tolerance = 0.5e-6;
-    const std::vector<double> targets(600, l.target * 1e-6);
+    const std::vector<double> targets(1000, l.target * 1e-6);
     const auto cells = consecutive_cells(0, 0, targets.size());
-    const ArrayProgramming r = program_array(targets, setup, {5, 0, cells}, 2);
+    const ArrayProgramming r = program_array(targets, setup, {1, 0, cells}, 2);
     std::vector<double> pulses, residuals;
     for (const WriteResult& w : r.first_pass) {
       pulses.push_back(w.pulses());
+      pulse_count += static_cast<size_t>(w.pulses());
       if (w.success()) residuals.push_back(w.conductance * 1e6 - l.target);
       CHECK((std::abs(w.conductance - targets[0]) <= setup.policy.tolerance) == w.success());
       CHECK(w.pulses() <= setup.policy.max_pulses);
     }
     needed += r.summary.needed;
     succeeded += r.summary.succeeded;
+    MESSAGE(l.target << " uS: " << r.summary.succeeded << " of " << r.summary.needed
+                     << " that needed a pulse, mean pulses " << mean(pulses) << " (reference "
+                     << l.mean_pulses << "), residual " << mean(residuals) << " / "
+                     << standard_deviation(residuals) << " uS (reference " << l.residual_mean
+                     << " / " << l.residual_sigma << ")");
     CHECK(r.summary.success_rate() >= 0.90);
-    CHECK(std::abs(mean(pulses) - l.mean_pulses) < 4.0 * standard_deviation(pulses) / std::sqrt(40.0));
-    CHECK(std::abs(mean(residuals) - l.residual_mean) < 4.0 * standard_deviation(residuals) / std::sqrt(40.0));
+    CHECK(std::abs(mean(pulses) - l.mean_pulses) <
+          4.0 * standard_deviation(pulses) / std::sqrt(40.0));
+    CHECK(std::abs(mean(residuals) - l.residual_mean) <
+          4.0 * standard_deviation(residuals) / std::sqrt(40.0));
     CHECK(standard_deviation(residuals) == doctest::Approx(l.residual_sigma).epsilon(0.25));
   }
+  const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  MESSAGE("all: " << succeeded << " of " << needed << "; "
+                  << 1e6 * seconds / static_cast<double>(pulse_count) << " us of CPU per pulse");
   CHECK(static_cast<double>(succeeded) >= 0.98 * static_cast<double>(needed));
 }
 
-TEST_CASE("failures say why: pulse limit, reversals, end of a ramp, stuck cells; a tolerance cannot be met by luck of the limit") {
+// With the word line high the transistor limits nothing, and the card jumps from below the window of
+// a middle level to above it: the bit-line ramp of the chip does not suit this card, and the result
+// must say so rather than pass.
+TEST_CASE("the chip's bit-line ramp on this card reaches low levels and cycles at middle ones") {
+  ProgrammingSetup setup;
+  setup.policy = load_policy(params_folder + "policy_bl_ramp.toml");
+  for (double target : {2.5, 5.0, 10.0, 20.0, 40.0}) {
+    const std::vector<double> targets(100, target * 1e-6);
+    const ArrayProgramming r =
+        program_array(targets, setup, {1, 0, consecutive_cells(0, 0, 100)}, 2);
+    const size_t reversals = r.summary.failures[static_cast<size_t>(WriteFailure::reversal_limit)];
+    MESSAGE(target << " uS: " << r.summary.succeeded << " of " << r.summary.needed
+                   << ", mean pulses " << r.summary.mean_pulses << ", reversal limit "
+                   << reversals);
+    if (target == 2.5) CHECK(r.summary.success_rate() > 0.9);
+    if (target == 20.0) CHECK(reversals > 90);
+  }
+}
+
+TEST_CASE("failures say why: pulse limit, reversals, end of a ramp, stuck cells") {
   RandomStream stream(1, 0, 0, 0, Purpose::test);
   const AnyDevice device = Device<GapModel>{};
   const SelectTransistor transistor;
-  const auto write = [&](WritePolicy policy, double target, WriteFailure stuck = WriteFailure::none) {
+  const auto write = [&](WritePolicy policy, double target,
+                         WriteFailure stuck = WriteFailure::none) {
     return write_cell(device, transistor, policy, target, 1.5e-9, stream, stuck);
   };
   CHECK(write({}, 20e-6).success());
@@ -120,27 +156,33 @@ TEST_CASE("failures say why: pulse limit, reversals, end of a ramp, stuck cells;
   CHECK(none.energy == 0.0);
 }
 
-TEST_CASE("array programming depends on seed, die and address alone: not on threads, order or neighbours") {
+TEST_CASE("array programming depends on seed, die and address, not on threads, order, neighbours") {
   std::vector<double> targets;
   RandomStream stream(2, 0, 0, 0, Purpose::test);
-  for (int i = 0; i < 300; ++i) targets.push_back(i % 2 ? 1e-6 : (1.0 + 39.0 * stream.uniform()) * 1e-6);
+  for (int i = 0; i < 300; ++i)
+    targets.push_back(i % 2 ? 1e-6 : (1.0 + 39.0 * stream.uniform()) * 1e-6);
   ProgrammingSetup setup;
   setup.options.passes = 2;
   setup.options.stuck_low = 0.02;
   setup.options.stuck_high = 0.02;
   auto cells = consecutive_cells(3, 1000, targets.size());
-  const ArrayProgramming one = program_array(targets, setup, {9, 4, cells}, 1), five = program_array(targets, setup, {9, 4, cells}, 5);
+  const ArrayProgramming one = program_array(targets, setup, {9, 4, cells}, 1),
+                         five = program_array(targets, setup, {9, 4, cells}, 5);
   CHECK(one.conductance_relaxed == five.conductance_relaxed);
   CHECK(one.conductance_programmed == five.conductance_programmed);
   CHECK(one.pulses == five.pulses);
   CHECK(to_json(one.summary) == to_json(five.summary));
-  CHECK(one.summary.failures[static_cast<size_t>(WriteFailure::stuck_low)] + one.summary.failures[static_cast<size_t>(WriteFailure::stuck_high)] > 0);
+  CHECK(one.summary.failures[static_cast<size_t>(WriteFailure::stuck_low)] +
+            one.summary.failures[static_cast<size_t>(WriteFailure::stuck_high)] >
+        0);
 
   const std::vector<double> half(targets.rbegin(), targets.rbegin() + 150);
   const std::vector<CellAddress> half_cells(cells.rbegin(), cells.rbegin() + 150);
   const ArrayProgramming reversed = program_array(half, setup, {9, 4, half_cells}, 2);
-  for (size_t i = 0; i < half.size(); ++i) CHECK(reversed.conductance_relaxed[i] == one.conductance_relaxed[299 - i]);
-  CHECK(program_array(targets, setup, {9, 5, cells}, 2).conductance_programmed != one.conductance_programmed);
+  for (size_t i = 0; i < half.size(); ++i)
+    CHECK(reversed.conductance_relaxed[i] == one.conductance_relaxed[299 - i]);
+  CHECK(program_array(targets, setup, {9, 5, cells}, 2).conductance_programmed !=
+        one.conductance_programmed);
 
   setup.options.passes = 1;
   const ArrayProgramming single = program_array(targets, setup, {9, 4, cells}, 2);
@@ -159,22 +201,29 @@ TEST_CASE("the same physical cell is the same device whatever is written into it
   CHECK(a.conductance_programmed == b.conductance_programmed);
   CHECK(a.summary.needed == 0);
   std::vector<double> logs;
-  for (double g : program_array(std::vector<double>(4000, 1e-6), setup, {1, 0, consecutive_cells(0, 0, 4000)}, 2).conductance_programmed)
+  for (double g : program_array(std::vector<double>(4000, 1e-6), setup,
+                                {1, 0, consecutive_cells(0, 0, 4000)}, 2)
+                      .conductance_programmed)
     logs.push_back(std::log(g));
-  CHECK(standard_deviation(logs) == doctest::Approx(spread.ln_i0).epsilon(4.0 / std::sqrt(2.0 * 4000.0)));
+  CHECK(standard_deviation(logs) ==
+        doctest::Approx(spread.ln_i0).epsilon(4.0 / std::sqrt(2.0 * 4000.0)));
 }
 
-// σ [µS] and mean shift of technology C of the public relaxation data (akashlevy/RRAM-Relaxation-Master-Model, MIT), 16 292 cells.
-// The form's stated rms errors over the whole set are 0.14 µS in σ and 0.13 µS in the mean; 0.2 and 0.25 µS over these few points.
+// σ [µS] and mean shift of technology C of the public relaxation data
+// (akashlevy/RRAM-Relaxation-Master-Model, MIT), 16 292 cells. The form's stated rms errors over the
+// whole set are 0.14 µS in σ and 0.13 µS in the mean; 0.2 and 0.25 µS over these few points.
 TEST_CASE("relaxation: the log-time form follows the measured spread and shift") {
   const RelaxationParams p;
   std::vector<double> sigma, shift;
-  for (const auto& [g, s1, s5] : {std::array{2.5, 1.69, 2.32}, std::array{5.0, 2.17, 3.01}, std::array{9.0, 2.25, 3.65}, std::array{13.0, 2.31, 4.03},
-                                  std::array{17.0, 2.26, 4.08}, std::array{22.0, 2.36, 3.84}, std::array{30.0, 1.80, 3.57}, std::array{38.0, 1.58, 3.07}}) {
+  for (const auto& [g, s1, s5] :
+       {std::array{2.5, 1.69, 2.32}, std::array{5.0, 2.17, 3.01}, std::array{9.0, 2.25, 3.65},
+        std::array{13.0, 2.31, 4.03}, std::array{17.0, 2.26, 4.08}, std::array{22.0, 2.36, 3.84},
+        std::array{30.0, 1.80, 3.57}, std::array{38.0, 1.58, 3.07}}) {
     sigma.push_back(std::sqrt(relaxation_variance(p, g * 1e-6, 1.0)) * 1e6 - s1);
     sigma.push_back(std::sqrt(relaxation_variance(p, g * 1e-6, 1e5)) * 1e6 - s5);
   }
-  for (const auto& [g, m1, m5] : {std::array{11.0, -0.1, -1.0}, std::array{17.0, -0.47, -2.1}, std::array{30.0, -0.45, -2.1}}) {
+  for (const auto& [g, m1, m5] : {std::array{11.0, -0.1, -1.0}, std::array{17.0, -0.47, -2.1},
+                                  std::array{30.0, -0.45, -2.1}}) {
     shift.push_back(relaxation_mean(p, g * 1e-6, 1.0) * 1e6 - m1);
     shift.push_back(relaxation_mean(p, g * 1e-6, 1e5) * 1e6 - m5);
   }
@@ -183,7 +232,8 @@ TEST_CASE("relaxation: the log-time form follows the measured spread and shift")
   CHECK(rms(shift) < 0.25);
 }
 
-TEST_CASE("relaxation: a path has Student-t deviations of the stated variance in one step or many, and never shows less than zero") {
+TEST_CASE(
+    "relaxation: Student-t deviations of the stated variance in one step or many, never below 0") {
   const RelaxationParams p;
   const boost::math::students_t student(p.nu);
   const double g = 20e-6, scale = std::sqrt((p.nu - 2.0) / p.nu);
@@ -194,11 +244,14 @@ TEST_CASE("relaxation: a path has Student-t deviations of the stated variance in
       RandomStream stream(1, 0, 0, cell, Purpose::relaxation);
       RelaxationPath path(p, g, stream);
       for (double time : times) path.advance(time, stream);
-      t.push_back((path.conductance() - g - relaxation_mean(p, g, 1800.0)) / (scale * std::sqrt(relaxation_variance(p, g, 1800.0))));
+      t.push_back((path.conductance() - g - relaxation_mean(p, g, 1800.0)) /
+                  (scale * std::sqrt(relaxation_variance(p, g, 1800.0))));
     }
     for (double q : {0.1, 0.25, 0.5, 0.75, 0.9}) {
-      const double expected = boost::math::quantile(student, q), density = boost::math::pdf(student, expected);
-      CHECK(std::abs(quantile(t, q) - expected) < 4.0 * std::sqrt(q * (1.0 - q) / static_cast<double>(n)) / density);
+      const double expected = boost::math::quantile(student, q),
+                   density = boost::math::pdf(student, expected);
+      CHECK(std::abs(quantile(t, q) - expected) <
+            4.0 * std::sqrt(q * (1.0 - q) / static_cast<double>(n)) / density);
     }
   }
   for (std::uint32_t cell = 0; cell < 2000; ++cell) {
@@ -207,9 +260,11 @@ TEST_CASE("relaxation: a path has Student-t deviations of the stated variance in
   }
 }
 
-// Three further rounds over the cells outside ±1 µS of 12 µS lower σ(30 min) by 27–29 % for ν = 4 and 28–34 % for ν = 3 in the analysis that the
-// form comes from, by 18–20 % for Gaussian steps; the chip's published figure is 29 %. 3 points of sampling and detail are allowed.
-TEST_CASE("relaxation: rewriting the cells that left the window lowers the spread as heavy tails predict") {
+// Three further rounds over the cells outside ±1 µS of 12 µS lower σ(30 min) by 27–29 % for ν = 4 and
+// 28–34 % for ν = 3 in the analysis that the form comes from, by 18–20 % for Gaussian steps; the
+// chip's published figure is 29 %. 3 points of sampling and detail are allowed.
+TEST_CASE(
+    "relaxation: rewriting cells that left the window lowers the spread as heavy tails predict") {
   const auto sigma = [](double nu, int rounds) {
     RelaxationParams p;
     p.nu = nu;
@@ -260,7 +315,8 @@ TEST_CASE("bad targets, addresses, policies and setups are refused in one line")
     file.finish();
     return read;
   };
-  CHECK(setup_error("[program]\npasses = 3\npolicy = \"policy_bl_ramp.toml\"\nwait = \"60 s\"\n").options.passes == 3);
+  CHECK(setup_error("[program]\npasses = 3\npolicy = \"policy_bl_ramp.toml\"\nwait = \"60 s\"\n")
+            .options.passes == 3);
   CHECK_THROWS_AS(setup_error("[program]\npasses = 0\n"), ConfigError);
   CHECK_THROWS_AS(setup_error("[program]\nstuck_low = 0.6\nstuck_high = 0.6\n"), ConfigError);
   CHECK_THROWS_AS(setup_error("[program]\ncard = \"missing.toml\"\n"), IoError);

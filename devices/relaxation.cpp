@@ -15,12 +15,15 @@ double relaxation_mean(const RelaxationParams& p, double g, double t) {
 
 double relaxation_variance(const RelaxationParams& p, double g, double t) {
   const double u = g / p.g_full, d = std::log10(t);
-  const double a = ((p.a3 * u + p.a2) * u + p.a1) * u + p.a0, b = ((p.b3 * u + p.b2) * u + p.b1) * u + p.b0;
+  const double a = ((p.a3 * u + p.a2) * u + p.a1) * u + p.a0,
+               b = ((p.b3 * u + p.b2) * u + p.b1) * u + p.b0;
   return p.g_unit * p.g_unit * std::max(p.variance_floor, a + b * d);
 }
 
 RelaxationPath::RelaxationPath(const RelaxationParams& params, double g, RandomStream& stream)
-    : params_(&params), start_(g), scale_(std::sqrt((params.nu - 2.0) / stream.chi_squared(params.nu))) {}
+    : params_(&params),
+      start_(g),
+      scale_(std::sqrt((params.nu - 2.0) / stream.chi_squared(params.nu))) {}
 
 void RelaxationPath::advance(double t, RandomStream& stream) {
   MHO_ASSERT(t > 0.0);

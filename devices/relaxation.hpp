@@ -1,7 +1,7 @@
 // Relaxation of an analog conductance after its last programming pulse: Brownian motion in log time with heavy tails.
 #pragma once
-#include <string>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/params.hpp"
@@ -11,28 +11,32 @@ namespace mho::devices {
 
 // With u = G(0)/g_full, d = log10(t/1 s) and all conductances in g_unit = 1 µS, for the cells programmed to G(0):
 //   mean shift   μ(G,t)  = (m2 u² + m1 u + m0) + (n2 u² + n1 u + n0)·d
-//   variance     σ²(G,t) = (a3 u³ + a2 u² + a1 u + a0) + (b3 u³ + b2 u² + b1 u + b0)·d,  not below variance_floor
-//   path         G(t) = G(0) + μ(G,t) + s·W(σ²(G,t)),  W a Wiener process, s² = (ν−2)/χ²_ν drawn at each programming event
-// so that G(t) − G(0) − μ is a scaled Student t with ν degrees of freedom and the stated variance, and one cell's increments over successive
-// times are those of one path. Valid for 0.5–40 µS and 10 ms–1e5 s.
-// Coefficients: fitted to the 40 µS analog technology C of Levy's relaxation data, which coincides with the NeuRRAM curves
-// (Wan et al., Nature 608, 504 (2022), Extended Data Fig. 3).
+//   variance     σ²(G,t) = (a3 u³ + a2 u² + a1 u + a0) + (b3 u³ + b2 u² + b1 u + b0)·d,
+//                not below variance_floor
+//   path         G(t) = G(0) + μ(G,t) + s·W(σ²(G,t)),  W a Wiener process,
+//                s² = (ν−2)/χ²_ν drawn at each programming event
+// so that G(t) − G(0) − μ is a scaled Student t with ν degrees of freedom and the stated variance,
+// and one cell's increments over successive times are those of one path. Valid for 0.5–40 µS and
+// 10 ms–1e5 s.
+// Coefficients: fitted to the 40 µS analog technology C of Levy's relaxation data, which coincides
+// with the NeuRRAM curves (Wan et al., Nature 608, 504 (2022), Extended Data Fig. 3).
 struct RelaxationParams {
-  double g_full = 40e-6;                                          // [S]
-  double g_unit = 1e-6;                                           // [S]
-  double a3 = 29.487, a2 = -58.897, a1 = 32.420, a0 = 0.111;      // [g_unit²]
-  double b3 = 9.774, b2 = -20.556, b1 = 12.053, b0 = -0.001;      // [g_unit²] per decade
-  double m2 = 1.953, m1 = -2.819, m0 = 0.383;                     // [g_unit]
-  double n2 = 0.870, n1 = -1.248, n0 = 0.125;                     // [g_unit] per decade
-  double variance_floor = 0.04;                                   // [g_unit²]
-  double nu = 3.5;                                                // [1] degrees of freedom of the mixing law, > 2
+  double g_full = 40e-6;                                      // [S]
+  double g_unit = 1e-6;                                       // [S]
+  double a3 = 29.487, a2 = -58.897, a1 = 32.420, a0 = 0.111;  // [g_unit²]
+  double b3 = 9.774, b2 = -20.556, b1 = 12.053, b0 = -0.001;  // [g_unit²] per decade
+  double m2 = 1.953, m1 = -2.819, m0 = 0.383;                 // [g_unit]
+  double n2 = 0.870, n1 = -1.248, n0 = 0.125;                 // [g_unit] per decade
+  double variance_floor = 0.04;                               // [g_unit²]
+  double nu = 3.5;  // [1] degrees of freedom of the mixing law, > 2
 };
 
-double relaxation_mean(const RelaxationParams& p, double g, double t);      // [S] μ(G,t), t [s] > 0
+double relaxation_mean(const RelaxationParams& p, double g, double t);  // [S] μ(G,t), t [s] > 0
 double relaxation_variance(const RelaxationParams& p, double g, double t);  // [S²] σ²(G,t)
 
-// The path of one cell after one programming event. conductance() never shows less than 0: the path itself is not bounded, its value is
-// cut at zero when read, so a cell that wandered below may come back. The cut raises the mean of cells near 1 µS.
+// The path of one cell after one programming event. conductance() never shows less than 0: the path
+// itself is not bounded, its value is cut at zero when read, so a cell that wandered below may come
+// back. The cut raises the mean of cells near 1 µS.
 class RelaxationPath {
  public:
   // g [S] as programmed; draws the event's scale s from `stream`.
