@@ -61,7 +61,7 @@ TEST_CASE("every model of the list has a card") {
 }
 
 TEST_CASE(
-    "no current without voltage; current is odd, passive and increasing in v; conductance matches "
+    "no current without voltage, current is odd, passive and increasing in v, conductance matches "
     "it") {
   for_each_card([](const auto& model, const auto&) {
     for (double f : fractions) {
@@ -129,7 +129,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "state_for() inverts the conductance; a varied device stays in its range; without spread it is "
+    "state_for() inverts the conductance, a varied device stays in its range, without spread it is "
     "the model") {
   for_each_card([](const auto& model, const auto& spread) {
     for (double f : fractions) {
@@ -210,7 +210,7 @@ TEST_CASE("gap model: unit values of the published cards") {
   }
 }
 
-TEST_CASE("gap model: field threshold of v1 stops it at read voltage; exponents never overflow") {
+TEST_CASE("gap model: field threshold of v1 stops it at read voltage, exponents never overflow") {
   const GapModel v1 =
       std::get<Device<GapModel>>(load_card(params_folder + "stanford_v1.toml").device).model;
   CHECK(v1.evaluate(0.1, 0.5e-9).rate == 0.0);
