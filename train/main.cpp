@@ -22,7 +22,7 @@ int run(int argc, char** argv) {
   mho::TomlFile file(config);
   for (const std::string& s : settings) file.set(s);
   const mho::train::TrainingOptions options = mho::train::read_training_options(file);
-  const mho::train::TrainingResult result = mho::train::train(options, mho::chip::load_mnist(data, mho::chip::Split::train), out);
+  const mho::train::TrainingResult result = mho::train::train_network(options, mho::chip::load_mnist(data, mho::chip::Split::train), out);
   fmt::print("{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, {:.0f} s\n", out, result.epoch, options.epochs,
              100 * result.validation_accuracy, 100 * options.selection_noise, 100 * result.noisy_accuracy, result.seconds);
   return 0;

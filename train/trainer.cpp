@@ -152,7 +152,7 @@ std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
 
 }  // namespace
 
-TrainingResult train(const TrainingOptions& options, const chip::ImageSet& images, const std::string& out, int epochs_now) {
+TrainingResult train_network(const TrainingOptions& options, const chip::ImageSet& images, const std::string& out, int epochs_now) {
   const auto started = std::chrono::steady_clock::now();
   if (images.size() <= static_cast<size_t>(options.validation_images)) {
     throw ConfigError(images.source, 0, "", fmt::format("holds {} images, but {} are set aside for validation (training.validation_images)",

@@ -18,6 +18,6 @@ struct TrainingResult {
 // out + ".checkpoint"; a checkpoint of the same options and images is continued and gives the same weights as an uninterrupted run. Throws
 // ConfigError when there are too few images, IoError when files cannot be written, Interrupted after Ctrl-C. epochs_now > 0: stops after that
 // many epochs, with the checkpoint but without `out` unless they were the last.
-TrainingResult train(const TrainingOptions& options, const chip::ImageSet& images, const std::string& out, int epochs_now = 0);
+TrainingResult train_network(const TrainingOptions& options, const chip::ImageSet& images, const std::string& out, int epochs_now = 0);
 
 }  // namespace mho::train

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace mho::train {
@@ -36,10 +37,11 @@ TrainingOptions read_training_options(TomlFile& file) {
 std::vector<Layer> parse_layers(const std::vector<std::string>& layers, const std::string& file) {
   std::vector<Layer> result;
   for (const std::string& text : layers) {
-    const size_t space = text.find(' ');
+    const size_t space = std::min(text.find(' '), text.size());
     const std::string kind = text.substr(0, space);
+    const char* end = text.data() + text.size();
     int outputs = 0;
-    if (space != std::string::npos) std::from_chars(text.data() + space + 1, text.data() + text.size(), outputs);
+    if (space < text.size() && std::from_chars(text.data() + space + 1, end, outputs).ptr != end) outputs = 0;
     if (text == "pool") {
       result.push_back({Layer::Kind::pool, 0});
     } else if (kind == "conv" && outputs > 0) {
