@@ -27,7 +27,7 @@ struct MappingRules {
   double g_min = 1e-6;               // [S] conductance of a zero
   double g_max = 40e-6;              // [S] conductance of w_max
   double g_limit = 40e-6;            // [S] highest target that is programmed; larger weights saturate there
-  double w_max_quantile = 0.99;      // [1] w_max of a block is this quantile of its |w|
+  double w_max_quantile = 0.95;      // [1] w_max of a block is this quantile of its |w|
 };
 
 // Fraction of bad rows of a core: f = minimum + (maximum − minimum)·(1 − u^(1/b)), u uniform in (0, 1), b such that the mean over cores is

@@ -92,7 +92,7 @@ TEST_CASE("the cache gives back the same die, and its key covers weights, config
   config.programming.options.passes = 3;
   CHECK(key != die_key(network, config, 7, 3).hex());
   config.programming.options.passes = 1;
-  config.mapping.w_max_quantile = 0.95;
+  config.mapping.w_max_quantile = 0.9;
   CHECK(key != die_key(network, config, 7, 3).hex());
 }
 
