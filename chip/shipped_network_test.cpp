@@ -1,5 +1,8 @@
 // The network in examples/: its architecture, its accuracy on the images beside it, and agreement with its ONNX nodes taken literally.
 #include <doctest/doctest.h>
+#include <onnx/checker.h>
+#include <onnx/onnx_pb.h>
+#include <onnx/shape_inference/implementation.h>
 
 #include <cmath>
 
@@ -7,6 +10,7 @@
 #include "chip/network.hpp"
 #include "chip/onnx_reader.hpp"
 #include "chip/software_engine.hpp"
+#include "core/json_file.hpp"
 
 using namespace mho::chip;
 
@@ -30,6 +34,17 @@ TEST_CASE("it is the 7-layer CNN of the chip's paper, with 3-bit unsigned inputs
     const float row = network.matrices()[m].weights.cwiseAbs().maxCoeff() * 7 * network.matrices()[m].input_lsb;
     CHECK(network.matrices()[m].bias.cwiseAbs().maxCoeff() <= row * 1.0001f);
   }
+}
+
+TEST_CASE("the checker of the ONNX project accepts it and infers the shapes that Network finds") {
+  onnx::ModelProto proto;
+  REQUIRE(proto.ParseFromString(mho::read_text_file(path)));
+  CHECK_NOTHROW(onnx::checker::check_model(proto));
+  for (onnx::ValueInfoProto& v : *proto.mutable_graph()->mutable_output()) v.mutable_type()->mutable_tensor_type()->clear_shape();
+  onnx::shape_inference::InferShapes(proto, onnx::OpSchemaRegistry::Instance(), onnx::ShapeInferenceOptions(true, 1, false));
+  const auto& shape = proto.graph().output(0).type().tensor_type().shape();
+  REQUIRE(shape.dim_size() == 2);
+  CHECK(shape.dim(1).dim_value() == Network::load(path).classes());
 }
 
 TEST_CASE("it reads the 1,000 shipped test images, also with noise on its weights") {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
 
 #include "chip/network.hpp"
 #include "chip/software_engine.hpp"
@@ -14,6 +15,18 @@ namespace {
 
 using namespace mho;
 using namespace mho::chip;
+
+void print_matrices(const Network& network) {
+  fmt::print("{:<10}{:>11}{:>11}{:>12}{:>14}{:>15}{:>22}\n", "matrix", "K × N", "positions", "input bits", "full scale", "max |weight|", "rms / max of weights");
+  for (size_t m = 0; m < network.matrices().size(); ++m) {
+    const MatrixSpec& spec = network.matrices()[m];
+    const float most = spec.weights.cwiseAbs().maxCoeff();
+    const int magnitude_bits = spec.input_bits - (spec.input_signed ? 1 : 0);
+    fmt::print("{:<10}{:>10}{:>11}{:>12}{:>14.3f}{:>15.3f}{:>22.3f}\n", spec.name, fmt::format("{}×{}", spec.weights.rows(), spec.weights.cols()),
+               network.positions(m), spec.input_bits, spec.input_lsb * static_cast<float>((1 << magnitude_bits) - 1), most,
+               spec.weights.norm() / std::sqrt(static_cast<float>(spec.weights.size())) / most);
+  }
+}
 
 int run(int argc, char** argv) {
   CLI::App app("Accuracy of a network in software on labelled images.", "mho-software-accuracy");
@@ -36,6 +49,7 @@ int run(int argc, char** argv) {
     return accuracy(classify(network, SoftwareEngine(matrices), images, {.threads = threads}), images);
   };
   fmt::print("{}: {} matrices, {} weights and biases, {} MAC per image\n", path, network.matrices().size(), network.parameter_count(), network.macs_per_image());
+  print_matrices(network);
   const auto start = std::chrono::steady_clock::now();
   const double clean = score(network.matrices());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
