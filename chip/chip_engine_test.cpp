@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "chip/test_matrices.hpp"
 #include "core/parallel.hpp"
 
@@ -85,6 +87,25 @@ TEST_CASE("with ideal cores and a fine ADC the chip equals software, signed or u
         CHECK(largest <= 1.1 * bound);
         CHECK(bound < 0.05 * expected.cwiseAbs().maxCoeff());
       }
+    }
+}
+
+TEST_CASE("samples of a held line that loses charge weigh the bits by geometric sums; the full-scale code stays exact") {
+  const Setup setup({test::random_matrix(0, 6, 3)}, 3e-3, 32767);
+  const double r = 0.9;
+  const ChipEngine engine = setup.engine(ideal_cores({.hold_ratio = r}));
+  const auto sum = [&](int samples) { return (1 - std::pow(r, samples)) / (1 - r); };
+  const double w[] = {sum(4), sum(8), sum(16)};  // pulse multiplier 4
+  InputCodes codes = InputCodes::Zero(6, 8);
+  for (int c = 0; c < 8; ++c) codes(2, c) = static_cast<std::int8_t>(c);
+  Eigen::MatrixXf out;
+  engine.multiply(0, codes, out);
+  const Eigen::MatrixXd expected = software(setup.specs[0], codes);
+  for (Eigen::Index j = 0; j < 3; ++j)
+    for (int c = 0; c < 8; ++c) {
+      const double share = ((c & 1) * w[0] + ((c >> 1) & 1) * w[1] + ((c >> 2) & 1) * w[2]) / (w[0] + w[1] + w[2]);
+      const double bias = double(setup.specs[0].bias[j]);
+      CHECK(double(out(j, c)) == doctest::Approx(bias + share * (expected(j, 7) - bias)).epsilon(0.01));
     }
 }
 

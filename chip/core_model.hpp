@@ -28,10 +28,12 @@ using CoreFactory =
 // Cores with the calibrated neuron (solver::FastCore). `neuron` must outlive the factory.
 CoreFactory calibrated_cores(const solver::NeuronModel& neuron);
 
-// Cores without circuit errors: each bit's line settles to v_center + v_read·Σ x_i G_ij / Σ G_ij, bit weights are exactly 2^k and the ADC's
-// steps are equal. What is left are errors of conductance and the resolution of the ADC. Counts events but no energy and no time.
+// Cores without circuit errors: each bit's line settles to v_center + v_read·Σ x_i G_ij / Σ G_ij, and the ADC's steps are equal. What is left are
+// errors of conductance, the resolution of the ADC and, with hold_ratio < 1, the bit weights: bit k counts as the sum of hold_ratio^n over its
+// pulse_multiplier·2^k samples n, because each sample takes charge from the held line. Counts events but no energy and no time.
 struct IdealCoreOptions {
   double capacitor_ratio = 17.0 / 104.0;  // [1] C_sample/C_integ (Wan et al. 2022, Methods)
+  double hold_ratio = 1.0;                // [1] of the line voltage that a sample leaves, C_line/(C_line + C_sample); 1: weights are 2^k
 };
 CoreFactory ideal_cores(const IdealCoreOptions& options = {});
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "chip/core_model.hpp"
 #include "core/errors.hpp"
@@ -10,12 +11,15 @@ namespace {
 class IdealCore final : public CoreModel {
  public:
   IdealCore(const IdealCoreOptions& options, const Eigen::MatrixXd& conductance, const solver::OperatingPoint& point, int bits)
-      : total_(conductance.colwise().sum()), point_(point), bits_(bits),
-        ratio_(options.capacitor_ratio) {
-    // weight(j, i): integrated voltage of column j per level of row i in the least significant bit.
-    const Eigen::VectorXd scale = point.v_read * ratio_ * point.pulse_multiplier * total_.cwiseInverse();
+      : total_(conductance.colwise().sum()), point_(point), bits_(bits), ratio_(options.capacitor_ratio) {
+    const Eigen::VectorXd scale = point.v_read * ratio_ * total_.cwiseInverse();
     weight_ = (scale.asDiagonal() * conductance.transpose()).cast<float>();
-    total_bits_ = static_cast<double>((1 << bits) - 1);
+    for (int k = 0; k < bits; ++k) {
+      bit_weight_.push_back(0);
+      for (int n = 0; n < point.pulse_multiplier << k; ++n) bit_weight_.back() += std::pow(options.hold_ratio, n);
+      gain_ += bit_weight_.back();
+    }
+    gain_ /= static_cast<double>((1 << bits) - 1);
   }
 
   void integrate(std::span<const solver::LevelMatrix> levels, Eigen::MatrixXf& v, solver::EventCounts* counts) const override {
@@ -24,16 +28,16 @@ class IdealCore final : public CoreModel {
     v.setZero(columns, batch);
     for (Eigen::Index b = 0; b < batch; ++b)
       for (Eigen::Index i = 0; i < rows; ++i) {
-        int input = 0;
-        for (int k = 0; k < bits_; ++k) input += static_cast<int>(levels[static_cast<size_t>(k)](i, b)) * (1 << k);
+        double input = 0;
+        for (size_t k = 0; k < levels.size(); ++k) input += bit_weight_[k] * levels[k](i, b);
         if (input != 0) v.col(b) += static_cast<float>(input) * weight_.col(i);
       }
-    v.array() += static_cast<float>(point_.v_center * ratio_ * point_.pulse_multiplier * total_bits_);
+    v.array() += static_cast<float>(point_.v_center * ratio_ * gain_ * full_scale());
     if (!counts) return;
     const double conversions = static_cast<double>(batch);
     counts->wl_pulses += conversions * static_cast<double>(rows) * bits_;
     counts->bit_columns += conversions * static_cast<double>(columns) * bits_;
-    counts->samples += conversions * static_cast<double>(columns) * point_.pulse_multiplier * total_bits_;
+    counts->samples += conversions * static_cast<double>(columns) * point_.pulse_multiplier * full_scale();
   }
 
   void convert(const Eigen::MatrixXf& v, solver::CodeMatrix& codes, solver::EventCounts* counts) const override {
@@ -54,8 +58,8 @@ class IdealCore final : public CoreModel {
 
   void decode(const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override {
     // [S] per LSB: the line voltage of one LSB times ΣG over the read voltage.
-    const Eigen::VectorXf gain = (lsb() / (point_.v_read * ratio_ * point_.pulse_multiplier) * total_).cast<float>();
-    const Eigen::VectorXf offset = (-point_.v_center * total_bits_ / point_.v_read * total_).cast<float>();
+    const Eigen::VectorXf gain = (lsb() / (point_.v_read * ratio_ * gain_) * total_).cast<float>();
+    const Eigen::VectorXf offset = (-point_.v_center * full_scale() / point_.v_read * total_).cast<float>();
     sums.resize(codes.rows(), codes.cols());
     for (Eigen::Index b = 0; b < codes.cols(); ++b)
       for (Eigen::Index j = 0; j < codes.rows(); ++j) {
@@ -67,11 +71,15 @@ class IdealCore final : public CoreModel {
   double lsb() const override { return point_.v_decrement * ratio_; }
 
  private:
-  Eigen::MatrixXf weight_;  // C × R [V]
-  Eigen::VectorXd total_;   // ΣG of a column [S]
+  double full_scale() const { return static_cast<double>((1 << bits_) - 1); }
+
+  Eigen::MatrixXf weight_;          // C × R [V] integrated per level of a row and unit of bit weight
+  Eigen::VectorXd total_;           // ΣG of a column [S]
   solver::OperatingPoint point_;
   int bits_;
-  double ratio_, total_bits_ = 1;
+  double ratio_;
+  std::vector<double> bit_weight_;  // [1] by bit, in samples of the full line voltage
+  double gain_ = 0;                 // [1] weight per unit of an input code, exact at the full-scale code
 };
 
 }  // namespace
