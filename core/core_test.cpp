@@ -1,5 +1,6 @@
 // Laws of the foundation: units round trip, unknown keys are named, random streams are independent of order.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <atomic>
 #include <cmath>
@@ -75,4 +76,17 @@ TEST_CASE("a cache key changes with every part of what it covers") {
   CHECK(key(1, "x") == key(1, "x"));
   CHECK(key(1, "x") != key(2, "x"));
   CHECK(key(1, "x") != key(1, "y"));
+}
+
+TEST_CASE("what was read can be written as TOML that reads the same") {
+  TomlFile file = TomlFile::from_text("name = \"a \\\"b\\\"\"\n[neuron]\nv_read = \"300 mV\"\n", "x.toml");
+  const auto read = [](TomlFile& f) {
+    return fmt::format("{} {} {} {}", f.text("name", ""), f.number("neuron.v_read", 0.1, "V", 0, 1), f.number("neuron.c", 3.4e-14, "F", 0, 1),
+                       f.integer("neuron.n", 7, 0, 9));
+  };
+  const std::string first = read(file);
+  REQUIRE(file.resolved().size() == 4);
+  TomlFile again = TomlFile::from_text("", "y.toml");
+  for (const TomlFile::Resolved& r : file.resolved()) again.set(r.key + "=" + r.value);
+  CHECK(read(again) == first);
 }

@@ -19,6 +19,14 @@ struct TomlFile::State {
   std::string path;
   toml::table root;
   std::set<std::string, std::less<>> asked;  // every key that a getter was called with
+  std::vector<Resolved> resolved;
+
+  void ask(std::string_view key) { asked.emplace(key); }
+  void resolve(std::string_view key, std::string value, std::string_view unit = "") {
+    const auto same = [&](const Resolved& r) { return r.key == key; };
+    if (std::find_if(resolved.begin(), resolved.end(), same) == resolved.end())
+      resolved.push_back({std::string(key), std::move(value), std::string(unit)});
+  }
 };
 
 namespace {
@@ -26,6 +34,16 @@ std::string value_text(const toml::node& node) {
   std::ostringstream out;
   node.visit([&](auto&& n) { out << n; });
   return out.str();
+}
+
+std::string quoted(std::string_view text) {
+  std::ostringstream out;
+  out << toml::value<std::string>(text);
+  return out.str();
+}
+
+std::string number_text(double value, std::string_view unit) {
+  return unit == "1" ? fmt::format("{}", value) : quoted(format_quantity(value, unit, 12));
 }
 
 // Levenshtein distance, for "did you mean".
@@ -133,9 +151,12 @@ ConfigError TomlFile::error(std::string_view key, const std::string& what) const
 }
 
 double TomlFile::number(std::string_view key, double fallback, std::string_view unit, double min, double max) {
-  state_->asked.emplace(key);
+  state_->ask(key);
   const toml::node* node = find(state_->root, key);
-  if (!node) return fallback;
+  if (!node) {
+    state_->resolve(key, number_text(fallback, unit), unit);
+    return fallback;
+  }
   double value = std::numeric_limits<double>::quiet_NaN();
   if (unit == "1") {
     if (const auto v = node->value<double>()) value = *v;
@@ -149,34 +170,47 @@ double TomlFile::number(std::string_view key, double fallback, std::string_view 
   if (!(value >= min && value <= max))
     throw error(key, fmt::format("{} is outside {} to {}", format_quantity(value, unit), format_quantity(min, unit),
                                  format_quantity(max, unit)));
+  state_->resolve(key, value_text(*node), unit);
   return value;
 }
 
 long long TomlFile::integer(std::string_view key, long long fallback, long long min, long long max) {
-  state_->asked.emplace(key);
+  state_->ask(key);
   const toml::node* node = find(state_->root, key);
-  if (!node) return fallback;
+  if (!node) {
+    state_->resolve(key, fmt::format("{}", fallback));
+    return fallback;
+  }
   const auto* v = node->as_integer();
   if (!v) throw error(key, fmt::format("{} is not a whole number", value_text(*node)));
   if (v->get() < min || v->get() > max) throw error(key, fmt::format("{} is outside {} to {}", v->get(), min, max));
+  state_->resolve(key, value_text(*node));
   return v->get();
 }
 
 bool TomlFile::boolean(std::string_view key, bool fallback) {
-  state_->asked.emplace(key);
+  state_->ask(key);
   const toml::node* node = find(state_->root, key);
-  if (!node) return fallback;
+  if (!node) {
+    state_->resolve(key, fallback ? "true" : "false");
+    return fallback;
+  }
   const auto* v = node->as_boolean();
   if (!v) throw error(key, fmt::format("{} is not true or false", value_text(*node)));
+  state_->resolve(key, value_text(*node));
   return v->get();
 }
 
 std::string TomlFile::text(std::string_view key, const std::string& fallback) {
-  state_->asked.emplace(key);
+  state_->ask(key);
   const toml::node* node = find(state_->root, key);
-  if (!node) return fallback;
+  if (!node) {
+    state_->resolve(key, quoted(fallback));
+    return fallback;
+  }
   const auto* v = node->as_string();
   if (!v) throw error(key, fmt::format("{} is not a string", value_text(*node)));
+  state_->resolve(key, value_text(*node));
   return v->get();
 }
 
@@ -188,7 +222,7 @@ std::string TomlFile::choice(std::string_view key, const std::string& fallback, 
 }
 
 std::vector<std::string> TomlFile::text_list(std::string_view key, const std::vector<std::string>& fallback) {
-  state_->asked.emplace(key);
+  state_->ask(key);
   const toml::node* node = find(state_->root, key);
   if (!node) return fallback;
   const toml::array* a = node->as_array();
@@ -199,6 +233,7 @@ std::vector<std::string> TomlFile::text_list(std::string_view key, const std::ve
     if (!v) throw error(key, fmt::format("{} is not a string", value_text(item)));
     out.push_back(v->get());
   }
+  state_->resolve(key, value_text(*node));
   return out;
 }
 
@@ -220,6 +255,8 @@ size_t TomlFile::array_size(std::string_view key) const {
   const toml::array* a = node ? node->as_array() : nullptr;
   return a ? a->size() : 0;
 }
+
+const std::vector<TomlFile::Resolved>& TomlFile::resolved() const { return state_->resolved; }
 
 void TomlFile::finish() const {
   std::vector<std::pair<std::string, int>> present;

@@ -50,6 +50,11 @@ class TomlFile {
   }
   // Throws ConfigError for the first key that nobody asked for.
   void finish() const;
+  // What the getters returned, defaults included: key and value as TOML text, in the order in which they were asked for.
+  struct Resolved {
+    std::string key, value, unit;
+  };
+  const std::vector<Resolved>& resolved() const;
   // A ConfigError at the line of `key`.
   ConfigError error(std::string_view key, const std::string& what) const;
 
