@@ -18,14 +18,16 @@ namespace {
 // Magic numbers: 0x00 0x00, element type 0x08 (unsigned byte), number of dimensions.
 constexpr std::uint32_t image_magic = 0x00000803;
 constexpr std::uint32_t label_magic = 0x00000801;
-constexpr std::uint64_t largest_payload = 1ull << 31;  // [bytes] a header that asks for more is taken as damaged
+constexpr std::uint64_t largest_payload =
+    1ull << 31;  // [bytes] a header that asks for more is taken as damaged
 
 struct GzClose {
   void operator()(gzFile file) const { gzclose(file); }
 };
 using GzHandle = std::unique_ptr<gzFile_s, GzClose>;
 
-// Reads up to `size` bytes; fewer at the end of the file. zlib passes files that are not gzip through unchanged.
+// Reads up to `size` bytes; fewer at the end of the file. zlib passes files that are not gzip
+// through unchanged.
 size_t read_bytes(gzFile file, const std::string& path, std::uint8_t* to, size_t size) {
   size_t done = 0;
   while (done < size) {
@@ -34,7 +36,8 @@ size_t read_bytes(gzFile file, const std::string& path, std::uint8_t* to, size_t
     int code = Z_OK;
     const char* what = gzerror(file, &code);
     if (got < 0 || (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)) {
-      throw IoError(path, fmt::format("cannot be unpacked: {}", code == Z_ERRNO ? std::strerror(errno) : what));
+      throw IoError(path, fmt::format("cannot be unpacked: {}",
+                                      code == Z_ERRNO ? std::strerror(errno) : what));
     }
     if (got == 0) break;
     done += static_cast<size_t>(got);
@@ -47,41 +50,54 @@ struct Idx {
   std::vector<std::uint8_t> bytes;
 };
 
-std::string shape_text(const std::vector<size_t>& shape) { return fmt::format("{}", fmt::join(shape, " × ")); }
+std::string shape_text(const std::vector<size_t>& shape) {
+  return fmt::format("{}", fmt::join(shape, " × "));
+}
 
 Idx read_idx(const std::string& path, std::uint32_t magic, const std::string& kind) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) throw IoError(path, "is a folder, not a file of IDX " + kind);
+  if (std::filesystem::is_directory(path, ignored))
+    throw IoError(path, "is a folder, not a file of IDX " + kind);
   const GzHandle file(gzopen(path.c_str(), "rb"));
   if (!file) throw IoError(path, fmt::format("cannot be read: {}", std::strerror(errno)));
   const auto word = [&] {
     std::array<std::uint8_t, 4> b{};
     const size_t got = read_bytes(file.get(), path, b.data(), b.size());
-    if (got < b.size()) throw IoError(path, fmt::format("is truncated: it ends inside the header of IDX {}", kind));
-    return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | std::uint32_t{b[3]};
+    if (got < b.size())
+      throw IoError(path, fmt::format("is truncated: it ends inside the header of IDX {}", kind));
+    return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 |
+           std::uint32_t{b[3]};
   };
   const std::uint32_t found = word();
   if (found != magic) {
-    throw IoError(path, fmt::format("is not a file of IDX {}: it begins with 0x{:08x} instead of 0x{:08x}", kind, found, magic));
+    throw IoError(
+        path, fmt::format("is not a file of IDX {}: it begins with 0x{:08x} instead of 0x{:08x}",
+                          kind, found, magic));
   }
   Idx idx;
   std::uint64_t size = 1;
   for (std::uint32_t d = 0; d < (magic & 0xff); ++d) {
     idx.shape.push_back(word());
-    if (idx.shape.back() == 0) throw IoError(path, fmt::format("holds no {}: dimension {} is 0", kind, d + 1));
-    size = idx.shape.back() > largest_payload / size ? largest_payload + 1 : size * idx.shape.back();
+    if (idx.shape.back() == 0)
+      throw IoError(path, fmt::format("holds no {}: dimension {} is 0", kind, d + 1));
+    size =
+        idx.shape.back() > largest_payload / size ? largest_payload + 1 : size * idx.shape.back();
     if (size > largest_payload) {
-      throw IoError(path, fmt::format("has a damaged header: {} of {} are more than 2 GiB", shape_text(idx.shape), kind));
+      throw IoError(path, fmt::format("has a damaged header: {} of {} are more than 2 GiB",
+                                      shape_text(idx.shape), kind));
     }
   }
   idx.bytes.resize(size);
   const size_t got = read_bytes(file.get(), path, idx.bytes.data(), idx.bytes.size());
   if (got < size) {
-    throw IoError(path, fmt::format("is truncated: the header says {} {} = {} bytes, the file has {}", shape_text(idx.shape), kind, size, got));
+    throw IoError(path,
+                  fmt::format("is truncated: the header says {} {} = {} bytes, the file has {}",
+                              shape_text(idx.shape), kind, size, got));
   }
   std::uint8_t extra = 0;
   if (read_bytes(file.get(), path, &extra, 1) != 0) {
-    throw IoError(path, fmt::format("is longer than the {} {} that its header says", shape_text(idx.shape), kind));
+    throw IoError(path, fmt::format("is longer than the {} {} that its header says",
+                                    shape_text(idx.shape), kind));
   }
   return idx;
 }
@@ -95,7 +111,10 @@ std::string find_file(const std::string& folder, const std::string& name) {
       if (std::filesystem::exists(path, ignored)) return path;
     }
   }
-  throw IoError(folder, fmt::format("holds no {0} or {0}.gz (IDX files of MNIST), nor does its subfolder mnist", name));
+  throw IoError(
+      folder,
+      fmt::format("holds no {0} or {0}.gz (IDX files of MNIST), nor does its subfolder mnist",
+                  name));
 }
 
 }  // namespace
@@ -113,10 +132,12 @@ ImageSet load_image_set(const std::string& images_path, const std::string& label
   Idx images = read_idx(images_path, image_magic, "images");
   Idx labels = read_idx(labels_path, label_magic, "labels");
   if (images.shape[0] != labels.shape[0]) {
-    throw IoError(labels_path, fmt::format("holds {} labels, but {} holds {} images", labels.shape[0], images_path, images.shape[0]));
+    throw IoError(labels_path, fmt::format("holds {} labels, but {} holds {} images",
+                                           labels.shape[0], images_path, images.shape[0]));
   }
   if (images.shape[1] > 4096 || images.shape[2] > 4096) {
-    throw IoError(images_path, fmt::format("has images of {} × {} pixels, more than 4096 × 4096", images.shape[1], images.shape[2]));
+    throw IoError(images_path, fmt::format("has images of {} × {} pixels, more than 4096 × 4096",
+                                           images.shape[1], images.shape[2]));
   }
   ImageSet set;
   set.height = static_cast<int>(images.shape[1]);
@@ -129,7 +150,8 @@ ImageSet load_image_set(const std::string& images_path, const std::string& label
 
 ImageSet load_mnist(const std::string& folder, Split split) {
   std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored)) throw IoError(folder, "is not a folder; expected one with the IDX files of MNIST");
+  if (!std::filesystem::is_directory(folder, ignored))
+    throw IoError(folder, "is not a folder; expected one with the IDX files of MNIST");
   const char* prefix = split == Split::train ? "train" : "t10k";
   return load_image_set(find_file(folder, fmt::format("{}-images-idx3-ubyte", prefix)),
                         find_file(folder, fmt::format("{}-labels-idx1-ubyte", prefix)));

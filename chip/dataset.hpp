@@ -1,4 +1,5 @@
-// Labelled grey images in the IDX format of the MNIST data base (Y. LeCun, C. Cortes, yann.lecun.com/exdb/mnist), plain or gzip.
+// Labelled grey images in the IDX format of the MNIST data base (Y. LeCun, C. Cortes,
+// yann.lecun.com/exdb/mnist), plain or gzip.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -23,11 +24,13 @@ struct ImageSet {
 
 enum class Split { train, test };
 
-// Reads one file of images and the file of their labels. Throws IoError when a file is missing, is not IDX of the expected kind or
-// is truncated, or when the two counts differ: one line that names the file, what was expected and what was found.
+// Reads one file of images and the file of their labels. Throws IoError when a file is missing, is
+// not IDX of the expected kind or is truncated, or when the two counts differ: one line that names
+// the file, what was expected and what was found.
 ImageSet load_image_set(const std::string& images_path, const std::string& labels_path);
 
-// Reads {train,t10k}-images-idx3-ubyte and -labels-idx1-ubyte, each with or without .gz, from `folder` or from folder/mnist.
+// Reads {train,t10k}-images-idx3-ubyte and -labels-idx1-ubyte, each with or without .gz, from
+// `folder` or from folder/mnist.
 ImageSet load_mnist(const std::string& folder, Split split);
 
 }  // namespace mho::chip

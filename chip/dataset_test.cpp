@@ -1,4 +1,5 @@
-// IDX files: plain and packed are the same, and damaged ones end in one line that says what was expected.
+// IDX files: plain and packed are the same, and damaged ones end in one line that says what was
+// expected.
 #include "chip/dataset.hpp"
 
 #include <doctest/doctest.h>
@@ -16,14 +17,16 @@ using namespace mho::chip;
 namespace {
 
 struct TemporaryFolder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("mho_dataset_test_" + std::to_string(getpid()));
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("mho_dataset_test_" + std::to_string(getpid()));
   TemporaryFolder() { std::filesystem::create_directories(path / "mnist"); }
   ~TemporaryFolder() { std::filesystem::remove_all(path); }
   std::string file(const std::string& name) const { return (path / name).string(); }
 };
 
 std::string word(unsigned x) {
-  return {static_cast<char>(x >> 24), static_cast<char>(x >> 16), static_cast<char>(x >> 8), static_cast<char>(x)};
+  return {static_cast<char>(x >> 24), static_cast<char>(x >> 16), static_cast<char>(x >> 8),
+          static_cast<char>(x)};
 }
 
 // `count` images of 3 × 2 pixels: 0, 1, 2, …
@@ -40,11 +43,13 @@ std::string labels(unsigned count) {
 
 void write_packed(const std::string& path, const std::string& bytes) {
   const gzFile file = gzopen(path.c_str(), "wb");
-  REQUIRE(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())) == static_cast<int>(bytes.size()));
+  REQUIRE(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())) ==
+          static_cast<int>(bytes.size()));
   gzclose(file);
 }
 
-void check_refused(const std::string& images_path, const std::string& labels_path, const std::string& named, const std::string& what) {
+void check_refused(const std::string& images_path, const std::string& labels_path,
+                   const std::string& named, const std::string& what) {
   try {
     load_image_set(images_path, labels_path);
     FAIL("not refused");
@@ -64,7 +69,8 @@ TEST_CASE("plain and packed files hold the same images") {
   write_packed(folder.file("train-labels-idx1-ubyte.gz"), labels(4));
   write_packed(folder.file("mnist/t10k-images-idx3-ubyte.gz"), images(4));
   write_text_file(folder.file("mnist/t10k-labels-idx1-ubyte"), labels(4));
-  const ImageSet train = load_mnist(folder.path, Split::train), test = load_mnist(folder.path, Split::test);
+  const ImageSet train = load_mnist(folder.path, Split::train),
+                 test = load_mnist(folder.path, Split::test);
   CHECK(train.size() == 4);
   CHECK(train.height == 3);
   CHECK(train.width == 2);
@@ -87,7 +93,8 @@ TEST_CASE("files that are missing, truncated or of another kind are named") {
   check_refused(folder.path, l, folder.path, "is a folder");
   const std::string good = images(4);
   write_text_file(i, good.substr(0, good.size() - 1));
-  check_refused(i, l, i, "is truncated: the header says 4 × 3 × 2 images = 24 bytes, the file has 23");
+  check_refused(i, l, i,
+                "is truncated: the header says 4 × 3 × 2 images = 24 bytes, the file has 23");
   write_text_file(i, good.substr(0, 9));
   check_refused(i, l, i, "is truncated: it ends inside the header");
   write_text_file(i, good + "x");

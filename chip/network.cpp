@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::int64_t largest_value = std::int64_t{1} << 26;  // [elements] of one image
 
-std::int64_t element_count(const ValueInfo& v) { return std::int64_t{v.channels} * v.height * v.width; }
+std::int64_t element_count(const ValueInfo& v) {
+  return std::int64_t{v.channels} * v.height * v.width;
+}
 
 const OperatorEntry& find_operator(const OnnxModel& model, const OnnxNode& node) {
   std::vector<std::string_view> known;
@@ -25,21 +27,30 @@ const OperatorEntry& find_operator(const OnnxModel& model, const OnnxNode& node)
     known.push_back(entry.type);
   }
   throw ConfigError(model.path, 0, fmt::format("node '{}'", node.name),
-                    fmt::format("operator {} is not supported; supported: {}", node.type, fmt::join(known, ", ")));
+                    fmt::format("operator {} is not supported; supported: {}", node.type,
+                                fmt::join(known, ", ")));
 }
 
 ValueInfo input_info(const OnnxModel& model) {
   if (model.inputs.size() != 1 || model.outputs.size() != 1) {
-    throw ConfigError(model.path, 0, "", fmt::format("has {} inputs and {} outputs; expected one of each", model.inputs.size(), model.outputs.size()));
+    throw ConfigError(model.path, 0, "",
+                      fmt::format("has {} inputs and {} outputs; expected one of each",
+                                  model.inputs.size(), model.outputs.size()));
   }
   const OnnxValue& input = model.inputs[0];
   const auto& s = input.shape;
   const auto bad = [](std::int64_t d) { return d < 1 || d > 4096; };
-  if (s.size() != 4 || std::any_of(s.begin() + 1, s.end(), bad) || s[1] * s[2] * s[3] > largest_value) {
+  if (s.size() != 4 || std::any_of(s.begin() + 1, s.end(), bad) ||
+      s[1] * s[2] * s[3] > largest_value) {
     throw ConfigError(model.path, 0, fmt::format("input '{}'", input.name),
-                      fmt::format("is of shape [{}]; expected [images, channels, height, width]", fmt::join(s, ", ")));
+                      fmt::format("is of shape [{}]; expected [images, channels, height, width]",
+                                  fmt::join(s, ", ")));
   }
-  return {.channels = static_cast<int>(s[1]), .height = static_cast<int>(s[2]), .width = static_cast<int>(s[3]), .low = 0.0f, .high = 1.0f};
+  return {.channels = static_cast<int>(s[1]),
+          .height = static_cast<int>(s[2]),
+          .width = static_cast<int>(s[3]),
+          .low = 0.0f,
+          .high = 1.0f};
 }
 
 }  // namespace
@@ -57,11 +68,13 @@ Network::Network(const OnnxModel& original) : path_(original.path), metadata_(or
   for (const OnnxNode& node : model.nodes) add_step(model, node, names, uses);
   const auto output = names.find(model.outputs[0].name);
   if (output == names.end()) {
-    throw ConfigError(path_, 0, fmt::format("output '{}'", model.outputs[0].name), "is not computed by any node");
+    throw ConfigError(path_, 0, fmt::format("output '{}'", model.outputs[0].name),
+                      "is not computed by any node");
   }
   output_ = output->second;
   if (values_[output_].is_codes() || values_[output_].positions() != 1) {
-    throw ConfigError(path_, 0, fmt::format("output '{}'", model.outputs[0].name), "is not one row of floats, one for each class");
+    throw ConfigError(path_, 0, fmt::format("output '{}'", model.outputs[0].name),
+                      "is not one row of floats, one for each class");
   }
   if (uses.empty()) throw ConfigError(path_, 0, "", "has no Conv, Gemm or MatMul");
   for (MatrixUse& use : uses) {
@@ -71,7 +84,8 @@ Network::Network(const OnnxModel& original) : path_(original.path), metadata_(or
   mark_last_uses();
 }
 
-void Network::add_step(const OnnxModel& model, const OnnxNode& node, std::map<std::string, size_t>& names, std::vector<MatrixUse>& uses) {
+void Network::add_step(const OnnxModel& model, const OnnxNode& node,
+                       std::map<std::string, size_t>& names, std::vector<MatrixUse>& uses) {
   const OperatorEntry& entry = find_operator(model, node);
   std::vector<size_t> inputs;
   std::vector<ValueInfo> infos;
@@ -81,25 +95,34 @@ void Network::add_step(const OnnxModel& model, const OnnxNode& node, std::map<st
   for (const std::string& name : node.inputs) {
     if (name.empty() || model.constants.contains(name)) continue;
     const auto found = names.find(name);
-    if (found == names.end()) throw error(fmt::format("reads '{}', which is neither a constant nor the output of an earlier node", name));
+    if (found == names.end())
+      throw error(fmt::format(
+          "reads '{}', which is neither a constant nor the output of an earlier node", name));
     inputs.push_back(found->second);
     infos.push_back(values_[found->second]);
   }
   // Constant and BatchNormalization nodes that could not be rewritten end in their builder's error.
-  if (entry.rewrite == nullptr && (inputs.empty() || node.inputs[0].empty() || model.constants.contains(node.inputs[0]))) {
+  if (entry.rewrite == nullptr &&
+      (inputs.empty() || node.inputs[0].empty() || model.constants.contains(node.inputs[0]))) {
     throw error("its first input is not computed from the image");
   }
   NodeReader reader(model, node, infos, uses);
   BuiltOperator built = entry.build(reader);
-  if (element_count(built.result) > largest_value) throw error(fmt::format("gives {} values for each image", element_count(built.result)));
+  if (element_count(built.result) > largest_value)
+    throw error(fmt::format("gives {} values for each image", element_count(built.result)));
   if (node.outputs.empty() || node.outputs[0].empty()) throw error("has no output");
   for (size_t i = 1; i < node.outputs.size(); ++i) {
-    if (!node.outputs[i].empty()) throw error(fmt::format("has {} outputs; only the first is supported", node.outputs.size()));
+    if (!node.outputs[i].empty())
+      throw error(fmt::format("has {} outputs; only the first is supported", node.outputs.size()));
   }
   values_.push_back(built.result);
   const size_t output = values_.size() - 1;
-  if (!names.emplace(node.outputs[0], output).second) throw error(fmt::format("writes '{}', which exists already", node.outputs[0]));
-  steps_.push_back({.inputs = std::move(inputs), .output = output, .finished = {}, .kernel = std::move(built.kernel)});
+  if (!names.emplace(node.outputs[0], output).second)
+    throw error(fmt::format("writes '{}', which exists already", node.outputs[0]));
+  steps_.push_back({.inputs = std::move(inputs),
+                    .output = output,
+                    .finished = {},
+                    .kernel = std::move(built.kernel)});
 }
 
 void Network::mark_last_uses() {
@@ -114,19 +137,22 @@ void Network::mark_last_uses() {
     for (const size_t v : steps_[s].inputs) last_step[storage_[v]] = s;
   }
   for (size_t v = 0; v < values_.size(); ++v) {
-    if (last_step[v] < steps_.size() && v != storage_[output_]) steps_[last_step[v]].finished.push_back(v);
+    if (last_step[v] < steps_.size() && v != storage_[output_])
+      steps_[last_step[v]].finished.push_back(v);
   }
 }
 
 size_t Network::macs_per_image() const {
   size_t macs = 0;
-  for (size_t m = 0; m < matrices_.size(); ++m) macs += static_cast<size_t>(positions_[m]) * static_cast<size_t>(matrices_[m].weights.size());
+  for (size_t m = 0; m < matrices_.size(); ++m)
+    macs += static_cast<size_t>(positions_[m]) * static_cast<size_t>(matrices_[m].weights.size());
   return macs;
 }
 
 size_t Network::parameter_count() const {
   size_t count = 0;
-  for (const MatrixSpec& m : matrices_) count += static_cast<size_t>(m.weights.size() + m.bias.size());
+  for (const MatrixSpec& m : matrices_)
+    count += static_cast<size_t>(m.weights.size() + m.bias.size());
   return count;
 }
 
@@ -137,10 +163,12 @@ std::string Network::metadata(std::string_view key, const std::string& fallback)
   return fallback;
 }
 
-Eigen::MatrixXf Network::run(const MatrixEngine& engine, const ImageSet& images, size_t first, size_t count, const Observer& observe) const {
+Eigen::MatrixXf Network::run(const MatrixEngine& engine, const ImageSet& images, size_t first,
+                             size_t count, const Observer& observe) const {
   const Run run{engine, static_cast<Eigen::Index>(count), first, observe};
   std::vector<Value> values(values_.size());
-  const Eigen::Map<const Eigen::Matrix<std::uint8_t, 1, Eigen::Dynamic>> pixels(images.image(first), run.images * input().elements());
+  const Eigen::Map<const Eigen::Matrix<std::uint8_t, 1, Eigen::Dynamic>> pixels(
+      images.image(first), run.images * input().elements());
   values[0].floats = pixels.cast<float>() / 255.0f;
   std::vector<const Value*> inputs;
   for (const Step& step : steps_) {
@@ -154,24 +182,32 @@ Eigen::MatrixXf Network::run(const MatrixEngine& engine, const ImageSet& images,
   return std::move(values[storage_[output_]].floats);
 }
 
-Eigen::MatrixXf logits(const Network& network, const MatrixEngine& engine, const ImageSet& images, const RunOptions& options) {
+Eigen::MatrixXf logits(const Network& network, const MatrixEngine& engine, const ImageSet& images,
+                       const RunOptions& options) {
   const ValueInfo& in = network.input();
   if (in.channels != 1 || in.height != images.height || in.width != images.width) {
-    throw ConfigError(network.path(), 0, "", fmt::format("takes images of {} × {} × {} (channels × height × width), but those of {} are 1 × {} × {}",
-                                                         in.channels, in.height, in.width, images.source, images.height, images.width));
+    throw ConfigError(
+        network.path(), 0, "",
+        fmt::format("takes images of {} × {} × {} (channels × height × width), but those of {} are "
+                    "1 × {} × {}",
+                    in.channels, in.height, in.width, images.source, images.height, images.width));
   }
   Eigen::MatrixXf result(network.classes(), static_cast<Eigen::Index>(images.size()));
   const size_t chunks = (images.size() + images_per_chunk - 1) / images_per_chunk;
   Progress progress(options.title, images.size(), options.progress);
-  parallel_for(chunks, options.threads > 0 ? options.threads : default_threads(), [&](size_t chunk) {
-    const size_t first = chunk * images_per_chunk, count = std::min(images_per_chunk, images.size() - first);
-    result.middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(count)) = network.run(engine, images, first, count, options.observe);
-    progress.advance(count);
-  });
+  parallel_for(
+      chunks, options.threads > 0 ? options.threads : default_threads(), [&](size_t chunk) {
+        const size_t first = chunk * images_per_chunk,
+                     count = std::min(images_per_chunk, images.size() - first);
+        result.middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(count)) =
+            network.run(engine, images, first, count, options.observe);
+        progress.advance(count);
+      });
   return result;
 }
 
-std::vector<int> classify(const Network& network, const MatrixEngine& engine, const ImageSet& images, const RunOptions& options) {
+std::vector<int> classify(const Network& network, const MatrixEngine& engine,
+                          const ImageSet& images, const RunOptions& options) {
   const Eigen::MatrixXf outputs = logits(network, engine, images, options);
   std::vector<int> classes(images.size());
   for (size_t i = 0; i < classes.size(); ++i) {
@@ -188,14 +224,18 @@ double accuracy(const std::vector<int>& classes, const ImageSet& images) {
   return classes.empty() ? 0.0 : static_cast<double>(right) / static_cast<double>(classes.size());
 }
 
-std::vector<InputCodes> record_input_codes(const Network& network, const MatrixEngine& engine, const ImageSet& images, const RunOptions& options) {
+std::vector<InputCodes> record_input_codes(const Network& network, const MatrixEngine& engine,
+                                           const ImageSet& images, const RunOptions& options) {
   std::vector<InputCodes> recorded(network.matrices().size());
   for (size_t m = 0; m < recorded.size(); ++m) {
-    recorded[m].resize(network.matrices()[m].weights.rows(), static_cast<Eigen::Index>(images.size()) * network.positions(m));
+    recorded[m].resize(network.matrices()[m].weights.rows(),
+                       static_cast<Eigen::Index>(images.size()) * network.positions(m));
   }
   RunOptions recording = options;
-  recording.observe = [&](size_t first, size_t matrix, const InputCodes& codes, const Eigen::MatrixXf& out) {
-    recorded[matrix].middleCols(static_cast<Eigen::Index>(first) * network.positions(matrix), codes.cols()) = codes;
+  recording.observe = [&](size_t first, size_t matrix, const InputCodes& codes,
+                          const Eigen::MatrixXf& out) {
+    recorded[matrix].middleCols(static_cast<Eigen::Index>(first) * network.positions(matrix),
+                                codes.cols()) = codes;
     if (options.observe) options.observe(first, matrix, codes, out);
   };
   logits(network, engine, images, recording);

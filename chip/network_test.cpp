@@ -1,4 +1,5 @@
-// Networks agree with a naive interpretation of their ONNX nodes, on any number of threads, and refuse what they cannot run.
+// Networks agree with a naive interpretation of their ONNX nodes, on any number of threads, and
+// refuse what they cannot run.
 #include "chip/network.hpp"
 
 #include <doctest/doctest.h>
@@ -15,11 +16,13 @@ using namespace mho::chip;
 
 namespace {
 
-// Largest difference between Network and the naive interpretation, over the largest output. A difference of float against double in a sum
-// can move an activation that lies on a decision of the quantiser by one code; the seeds here have none.
+// Largest difference between Network and the naive interpretation, over the largest output. A
+// difference of float against double in a sum can move an activation that lies on a decision of the
+// quantiser by one code; the seeds here have none.
 double worst_difference(const OnnxModel& model, const ImageSet& images) {
   const Network network(model);
-  const Eigen::MatrixXf found = logits(network, SoftwareEngine(network.matrices()), images, {.threads = 1});
+  const Eigen::MatrixXf found =
+      logits(network, SoftwareEngine(network.matrices()), images, {.threads = 1});
   const NaiveOnnx naive(model);
   double worst = 0.0;
   for (size_t i = 0; i < images.size(); ++i) {
@@ -28,7 +31,9 @@ double worst_difference(const OnnxModel& model, const ImageSet& images) {
     const std::vector<double> expected = naive.run(image);
     REQUIRE(static_cast<Eigen::Index>(expected.size()) == found.rows());
     for (size_t n = 0; n < expected.size(); ++n) {
-      worst = std::max(worst, std::abs(expected[n] - static_cast<double>(found(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(i)))));
+      worst = std::max(
+          worst, std::abs(expected[n] - static_cast<double>(found(static_cast<Eigen::Index>(n),
+                                                                  static_cast<Eigen::Index>(i)))));
     }
   }
   return worst / static_cast<double>(found.cwiseAbs().maxCoeff());
@@ -56,7 +61,11 @@ bool contains(const std::string& text, const std::string& part) {
 
 OnnxBuilder small_network() {
   OnnxBuilder b(9, 8, 3);
-  b.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(2.0f, 3).pool({2, 2}, {2, 2}, {0, 0, 0, 0}, true).node("Flatten").dense(60, 4);
+  b.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1})
+      .quantize(2.0f, 3)
+      .pool({2, 2}, {2, 2}, {0, 0, 0, 0}, true)
+      .node("Flatten")
+      .dense(60, 4);
   return b;
 }
 
@@ -65,21 +74,44 @@ OnnxBuilder small_network() {
 TEST_CASE("convolutions of any kernel, stride and padding agree with the naive sum") {
   const ImageSet images = random_images(9, 8, 5, 1);
   OnnxBuilder same(9, 8, 11), strided(9, 8, 12), wide(9, 8, 13);
-  same.conv(1, 9, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(3.0f, 3).conv(9, 4, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(6.0f, 4).node("Flatten").dense(4 * 72, 3);
+  same.conv(1, 9, {3, 3}, {1, 1}, {1, 1, 1, 1})
+      .quantize(3.0f, 3)
+      .conv(9, 4, {3, 3}, {1, 1}, {1, 1, 1, 1})
+      .quantize(6.0f, 4)
+      .node("Flatten")
+      .dense(4 * 72, 3);
   CHECK(worst_difference(same.model, images) < float_tolerance);
-  strided.conv(1, 5, {2, 3}, {2, 1}, {0, 1, 1, 0}).quantize(3.0f, 3).conv(5, 17, {3, 2}, {1, 2}, {2, 0, 0, 1}).quantize(8.0f, 2).node("Flatten").dense(17 * 5 * 4, 3);
+  strided.conv(1, 5, {2, 3}, {2, 1}, {0, 1, 1, 0})
+      .quantize(3.0f, 3)
+      .conv(5, 17, {3, 2}, {1, 2}, {2, 0, 0, 1})
+      .quantize(8.0f, 2)
+      .node("Flatten")
+      .dense(17 * 5 * 4, 3);
   CHECK(worst_difference(strided.model, images) < float_tolerance);
-  wide.conv(1, 6, {9, 8}, {1, 1}, {0, 0, 0, 0}).quantize(5.0f, 5, true).node("Flatten").dense(6, 10);
+  wide.conv(1, 6, {9, 8}, {1, 1}, {0, 0, 0, 0})
+      .quantize(5.0f, 5, true)
+      .node("Flatten")
+      .dense(6, 10);
   CHECK(worst_difference(wide.model, images) < float_tolerance);
 }
 
-TEST_CASE("pools agree with the naive maximum, on codes and on floats, with and without ceil_mode") {
+TEST_CASE(
+    "pools agree with the naive maximum, on codes and on floats, with and without ceil_mode") {
   const ImageSet images = random_images(9, 8, 5, 2);
   for (const bool ceil_mode : {false, true}) {
     OnnxBuilder codes(9, 8, 21), floats(9, 8, 22);
-    codes.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(3.0f, 3).pool({2, 2}, {2, 2}, {0, 0, 0, 0}, ceil_mode).node("Flatten").dense(ceil_mode ? 60 : 48, 3);
+    codes.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1})
+        .quantize(3.0f, 3)
+        .pool({2, 2}, {2, 2}, {0, 0, 0, 0}, ceil_mode)
+        .node("Flatten")
+        .dense(ceil_mode ? 60 : 48, 3);
     CHECK(worst_difference(codes.model, images) < float_tolerance);
-    floats.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}).pool({3, 2}, {2, 2}, {1, 0, 1, 0}, ceil_mode).node("Relu").quantize(3.0f, 3).node("Flatten").dense(60, 3);
+    floats.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1})
+        .pool({3, 2}, {2, 2}, {1, 0, 1, 0}, ceil_mode)
+        .node("Relu")
+        .quantize(3.0f, 3)
+        .node("Flatten")
+        .dense(60, 3);
     CHECK(worst_difference(floats.model, images) < float_tolerance);
   }
 }
@@ -89,7 +121,8 @@ TEST_CASE("batch normalisation folds into the convolution and the dense layer be
   const auto normalisation = [&](int channels) {
     OnnxTensor variance = b.model.constants.at(b.normal({channels}));
     for (float& v : variance.floats) v = v * v + 0.1f;
-    const std::string scale = b.normal({channels}), shift = b.normal({channels}), mean = b.normal({channels});
+    const std::string scale = b.normal({channels}), shift = b.normal({channels}),
+                      mean = b.normal({channels});
     b.node("BatchNormalization", {scale, shift, mean, b.add(variance)});
   };
   b.conv(1, 5, {3, 3}, {1, 1}, {1, 1, 1, 1});
@@ -100,7 +133,8 @@ TEST_CASE("batch normalisation folds into the convolution and the dense layer be
   CHECK(Network(b.model).matrices().size() == 2);
   // Not after a Conv or Gemm: refused.
   OnnxBuilder loose(9, 8, 32);
-  loose.node("BatchNormalization", {loose.normal({1}), loose.normal({1}), loose.normal({1}), loose.number(1.0f)});
+  loose.node("BatchNormalization",
+             {loose.normal({1}), loose.normal({1}), loose.normal({1}), loose.number(1.0f)});
   CHECK(contains(message_of(loose.model), "must follow a Conv or Gemm"));
 }
 
@@ -110,7 +144,9 @@ TEST_CASE("MatMul, Reshape and Constant nodes as other exporters write them") {
   const std::string weights = b.normal({72, 6});
   b.node("MatMul", {weights});
   OnnxModel with_node = b.model;
-  with_node.nodes.insert(with_node.nodes.begin(), {"weights", "Constant", {}, {weights}, {{"value", b.model.constants.at(weights)}}});
+  with_node.nodes.insert(
+      with_node.nodes.begin(),
+      {"weights", "Constant", {}, {weights}, {{"value", b.model.constants.at(weights)}}});
   with_node.constants.erase(weights);
   const ImageSet images = random_images(9, 8, 4, 4);
   CHECK(worst_difference(b.model, images) < float_tolerance);
@@ -174,13 +210,18 @@ TEST_CASE("the software engine is a matrix product") {
   for (auto& c : codes.reshaped()) c = static_cast<std::int8_t>(random.below(8));
   Eigen::MatrixXf out;
   SoftwareEngine({m}).multiply(0, codes, out);
-  Eigen::MatrixXd expected = m.weights.cast<double>().transpose() * codes.cast<double>() * static_cast<double>(m.input_lsb);
+  Eigen::MatrixXd expected = m.weights.cast<double>().transpose() * codes.cast<double>() *
+                             static_cast<double>(m.input_lsb);
   expected.colwise() += m.bias.cast<double>();
-  CHECK((out.cast<double>() - expected).cwiseAbs().maxCoeff() < float_tolerance * expected.cwiseAbs().maxCoeff());
+  CHECK((out.cast<double>() - expected).cwiseAbs().maxCoeff() <
+        float_tolerance * expected.cwiseAbs().maxCoeff());
 }
 
-TEST_CASE("weight noise has the standard deviation that was asked for and depends on seed and draw") {
-  MatrixSpec m{.name = "m", .weights = Eigen::MatrixXf::Constant(100, 100, 0.5f), .bias = Eigen::VectorXf::Zero(100)};
+TEST_CASE(
+    "weight noise has the standard deviation that was asked for and depends on seed and draw") {
+  MatrixSpec m{.name = "m",
+               .weights = Eigen::MatrixXf::Constant(100, 100, 0.5f),
+               .bias = Eigen::VectorXf::Zero(100)};
   const auto noise = [&](double level, std::uint64_t seed, std::uint32_t draw) {
     return Eigen::MatrixXf(with_weight_noise({m}, level, seed, draw)[0].weights - m.weights);
   };
@@ -196,7 +237,9 @@ TEST_CASE("what cannot be run is refused in one line that names node and operato
   OnnxBuilder unknown = small_network();
   unknown.node("Softmax");
   CHECK(contains(message_of(unknown.model), "node 'Softmax"));
-  CHECK(contains(message_of(unknown.model), "operator Softmax is not supported; supported: BatchNormalization, Clip, Constant, Conv"));
+  CHECK(contains(
+      message_of(unknown.model),
+      "operator Softmax is not supported; supported: BatchNormalization, Clip, Constant, Conv"));
 
   OnnxBuilder raw(9, 8, 51);
   raw.model.nodes.clear();
@@ -206,7 +249,8 @@ TEST_CASE("what cannot be run is refused in one line that names node and operato
 
   OnnxBuilder shape(9, 8, 52);
   shape.node("Flatten").dense(71, 3);
-  CHECK(contains(message_of(shape.model), "its weights are of shape [3, 71]; expected float [outputs, 72]"));
+  CHECK(contains(message_of(shape.model),
+                 "its weights are of shape [3, 71]; expected float [outputs, 72]"));
 
   OnnxBuilder image(9, 8, 53);
   image.dense(72, 3);
@@ -227,19 +271,23 @@ TEST_CASE("what cannot be run is refused in one line that names node and operato
 
   OnnxBuilder missing = small_network();
   missing.model.nodes.back().inputs[0] = "nothing";
-  CHECK(contains(message_of(missing.model), "reads 'nothing', which is neither a constant nor the output of an earlier node"));
+  CHECK(contains(message_of(missing.model),
+                 "reads 'nothing', which is neither a constant nor the output of an earlier node"));
 
   OnnxBuilder weights = small_network();
-  weights.model.constants.at(weights.model.nodes.back().inputs[1]).floats[3] = std::numeric_limits<float>::quiet_NaN();
+  weights.model.constants.at(weights.model.nodes.back().inputs[1]).floats[3] =
+      std::numeric_limits<float>::quiet_NaN();
   CHECK(contains(message_of(weights.model), "a weight or bias is not finite"));
 
   OnnxBuilder type = small_network();
-  type.model.constants.at(type.model.nodes.back().inputs[2]) = OnnxTensor::of_integers(ElementType::int64, {4}, {1, 2, 3, 4});
+  type.model.constants.at(type.model.nodes.back().inputs[2]) =
+      OnnxTensor::of_integers(ElementType::int64, {4}, {1, 2, 3, 4});
   CHECK(contains(message_of(type.model), "the bias, is not float"));
 }
 
 TEST_CASE("images of another size than the network's are refused") {
   const OnnxBuilder b = small_network();
   const Network network(b.model);
-  CHECK_THROWS_AS(logits(network, SoftwareEngine(network.matrices()), random_images(8, 8, 2, 7)), ConfigError);
+  CHECK_THROWS_AS(logits(network, SoftwareEngine(network.matrices()), random_images(8, 8, 2, 7)),
+                  ConfigError);
 }

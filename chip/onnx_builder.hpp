@@ -15,14 +15,16 @@ class OnnxBuilder {
  public:
   using Integers = std::vector<std::int64_t>;
 
-  OnnxBuilder(int height, int width, std::uint64_t seed) : random_(seed, 0, 0, 0, Purpose::test), last_("image") {
+  OnnxBuilder(int height, int width, std::uint64_t seed)
+      : random_(seed, 0, 0, 0, Purpose::test), last_("image") {
     model.path = "test.onnx";
     model.inputs = {{"image", {-1, 1, height, width}}};
     model.outputs = {{last_, {-1, -1}}};
     quantize(1.0f, 3);
   }
 
-  OnnxBuilder& node(const std::string& type, std::vector<std::string> constants = {}, std::map<std::string, OnnxAttribute> attributes = {}) {
+  OnnxBuilder& node(const std::string& type, std::vector<std::string> constants = {},
+                    std::map<std::string, OnnxAttribute> attributes = {}) {
     const std::string name = type + std::to_string(model.nodes.size());
     constants.insert(constants.begin(), last_);
     last_ = name + "_out";
@@ -33,15 +35,23 @@ class OnnxBuilder {
   OnnxBuilder& quantize(float limit, int bits, bool is_signed = false) {
     const float lsb = limit / static_cast<float>((1 << (is_signed ? bits - 1 : bits)) - 1);
     node("Clip", {number(is_signed ? -limit : 0.0f), number(limit)});
-    const std::string zero = add(OnnxTensor::of_integers(is_signed ? ElementType::int8 : ElementType::uint8, {}, {0}));
-    return node("QuantizeLinear", {number(lsb), zero}).node("DequantizeLinear", {number(lsb), zero});
+    const std::string zero =
+        add(OnnxTensor::of_integers(is_signed ? ElementType::int8 : ElementType::uint8, {}, {0}));
+    return node("QuantizeLinear", {number(lsb), zero})
+        .node("DequantizeLinear", {number(lsb), zero});
   }
   OnnxBuilder& conv(int channels, int outputs, Integers kernel, Integers strides, Integers pads) {
-    const std::string weights = normal({outputs, channels, kernel[0], kernel[1]}), bias = normal({outputs});
-    return node("Conv", {weights, bias}, {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads}});
+    const std::string weights = normal({outputs, channels, kernel[0], kernel[1]}),
+                      bias = normal({outputs});
+    return node("Conv", {weights, bias},
+                {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads}});
   }
   OnnxBuilder& pool(Integers kernel, Integers strides, Integers pads, bool ceil_mode) {
-    return node("MaxPool", {}, {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads}, {"ceil_mode", std::int64_t{ceil_mode}}});
+    return node("MaxPool", {},
+                {{"kernel_shape", kernel},
+                 {"strides", strides},
+                 {"pads", pads},
+                 {"ceil_mode", std::int64_t{ceil_mode}}});
   }
   OnnxBuilder& dense(int inputs, int outputs) {
     const std::string weights = normal({outputs, inputs}), bias = normal({outputs});
@@ -70,9 +80,14 @@ class OnnxBuilder {
 // Images of random pixels, a third of them 0.
 inline ImageSet random_images(int height, int width, size_t count, std::uint64_t seed) {
   RandomStream random(seed, 0, 0, 0, Purpose::inputs);
-  ImageSet set{.height = height, .width = width, .pixels = {}, .labels = std::vector<std::uint8_t>(count), .source = "random"};
+  ImageSet set{.height = height,
+               .width = width,
+               .pixels = {},
+               .labels = std::vector<std::uint8_t>(count),
+               .source = "random"};
   for (size_t i = 0; i < count * static_cast<size_t>(height * width); ++i) {
-    set.pixels.push_back(random.below(3) == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(random.below(256)));
+    set.pixels.push_back(random.below(3) == 0 ? std::uint8_t{0}
+                                              : static_cast<std::uint8_t>(random.below(256)));
   }
   return set;
 }

@@ -18,7 +18,8 @@ using namespace mho::chip;
 namespace {
 
 struct TemporaryFolder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("mho_onnx_test_" + std::to_string(getpid()));
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("mho_onnx_test_" + std::to_string(getpid()));
   TemporaryFolder() { std::filesystem::create_directories(path); }
   ~TemporaryFolder() { std::filesystem::remove_all(path); }
   std::string file(const std::string& name) const { return (path / name).string(); }
@@ -26,8 +27,11 @@ struct TemporaryFolder {
 
 OnnxModel model_with_everything() {
   OnnxBuilder b(9, 8, 3);
-  b.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(2.0f, 3).pool({2, 2}, {2, 2}, {0, 0, 0, 0}, true);
-  b.node("Reshape", {b.add(OnnxTensor::of_integers(ElementType::int64, {2}, {-1, 60}))}).dense(60, 4);
+  b.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1})
+      .quantize(2.0f, 3)
+      .pool({2, 2}, {2, 2}, {0, 0, 0, 0}, true);
+  b.node("Reshape", {b.add(OnnxTensor::of_integers(ElementType::int64, {2}, {-1, 60}))})
+      .dense(60, 4);
   b.model.nodes.back().attributes["beta"] = 0.5f;
   b.model.metadata = {{"mho.input", "pixel / 255"}, {"mho.training", "none"}};
   return b.model;
@@ -63,7 +67,8 @@ TEST_CASE("a model written and read again is the same, and runs the same") {
   }
   const Network before(model), after(again);
   const ImageSet images = random_images(9, 8, 6, 1);
-  CHECK(logits(before, SoftwareEngine(before.matrices()), images) == logits(after, SoftwareEngine(after.matrices()), images));
+  CHECK(logits(before, SoftwareEngine(before.matrices()), images) ==
+        logits(after, SoftwareEngine(after.matrices()), images));
   write_onnx(again, folder.file("b.onnx"));
   CHECK(read_text_file(folder.file("a.onnx")) == read_text_file(folder.file("b.onnx")));
 }
@@ -88,12 +93,14 @@ TEST_CASE("a file with damaged bytes is refused or read, but never crashes") {
   int refused = 0;
   for (int i = 0; i < 400; ++i) {
     std::string damaged = bytes;
-    damaged[random.below(static_cast<std::uint32_t>(bytes.size()))] = static_cast<char>(random.below(256));
+    damaged[random.below(static_cast<std::uint32_t>(bytes.size()))] =
+        static_cast<char>(random.below(256));
     write_text_file(folder.file("d.onnx"), damaged);
     try {
       const Network network = Network::load(folder.file("d.onnx"));
       const ImageSet images = random_images(network.input().height, network.input().width, 1, 1);
-      if (network.input().elements() < 1000) logits(network, SoftwareEngine(network.matrices()), images, {.threads = 1});
+      if (network.input().elements() < 1000)
+        logits(network, SoftwareEngine(network.matrices()), images, {.threads = 1});
     } catch (const Error&) {
       ++refused;
     }
@@ -111,12 +118,15 @@ TEST_CASE("other damage is named") {
   const std::string name = nan.nodes.back().inputs[1];
   nan.constants.at(name).floats[5] = std::numeric_limits<float>::quiet_NaN();
   write_onnx(nan, folder.file("nan.onnx"));
-  CHECK(read_error(folder.file("nan.onnx")).find("tensor '" + name + "': element 5 is nan; every value must be finite") != std::string::npos);
+  CHECK(read_error(folder.file("nan.onnx"))
+            .find("tensor '" + name + "': element 5 is nan; every value must be finite") !=
+        std::string::npos);
 
   OnnxModel old = model_with_everything();
   old.opset = 7;
   write_onnx(old, folder.file("old.onnx"));
-  CHECK(read_error(folder.file("old.onnx")).find("operator set 7; expected 9 or later") != std::string::npos);
+  CHECK(read_error(folder.file("old.onnx")).find("operator set 7; expected 9 or later") !=
+        std::string::npos);
 
   CHECK_THROWS_AS(write_onnx(old, folder.file("no/such/folder/x.onnx")), IoError);
 }

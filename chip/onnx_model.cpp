@@ -3,10 +3,14 @@
 namespace mho::chip {
 
 OnnxTensor OnnxTensor::of_floats(std::vector<std::int64_t> shape, std::vector<float> values) {
-  return {.type = ElementType::float32, .shape = std::move(shape), .floats = std::move(values), .integers = {}};
+  return {.type = ElementType::float32,
+          .shape = std::move(shape),
+          .floats = std::move(values),
+          .integers = {}};
 }
 
-OnnxTensor OnnxTensor::of_integers(ElementType type, std::vector<std::int64_t> shape, std::vector<std::int64_t> values) {
+OnnxTensor OnnxTensor::of_integers(ElementType type, std::vector<std::int64_t> shape,
+                                   std::vector<std::int64_t> values) {
   return {.type = type, .shape = std::move(shape), .floats = {}, .integers = std::move(values)};
 }
 

@@ -1,4 +1,5 @@
-// An ONNX model as plain structs: what onnx_reader fills, onnx_writer writes and Network is built from. Free of protobuf.
+// An ONNX model as plain structs: what onnx_reader fills, onnx_writer writes and Network is built
+// from. Free of protobuf.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -12,7 +13,8 @@ namespace mho::chip {
 
 enum class ElementType { float32, uint8, int8, int32, int64 };
 
-// A constant tensor, row-major. `floats` holds the elements of float32, `integers` those of the other types.
+// A constant tensor, row-major. `floats` holds the elements of float32, `integers` those of the
+// other types.
 struct OnnxTensor {
   ElementType type = ElementType::float32;
   std::vector<std::int64_t> shape;  // empty: a scalar
@@ -20,17 +22,19 @@ struct OnnxTensor {
   std::vector<std::int64_t> integers;
 
   static OnnxTensor of_floats(std::vector<std::int64_t> shape, std::vector<float> values);
-  static OnnxTensor of_integers(ElementType type, std::vector<std::int64_t> shape, std::vector<std::int64_t> values);
+  static OnnxTensor of_integers(ElementType type, std::vector<std::int64_t> shape,
+                                std::vector<std::int64_t> values);
   size_t size() const;  // number of elements that the shape asks for
   bool operator==(const OnnxTensor&) const = default;
 };
 
-using OnnxAttribute =
-    std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>, OnnxTensor>;
+using OnnxAttribute = std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>,
+                                   std::vector<float>, OnnxTensor>;
 
 struct OnnxNode {
-  std::string name, type;                    // type: ONNX operator, e.g. "Conv"
-  std::vector<std::string> inputs, outputs;  // names of values; an empty input is an absent optional one
+  std::string name, type;  // type: ONNX operator, e.g. "Conv"
+  std::vector<std::string> inputs,
+      outputs;  // names of values; an empty input is an absent optional one
   std::map<std::string, OnnxAttribute> attributes;
 };
 

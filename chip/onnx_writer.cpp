@@ -10,11 +10,16 @@ namespace {
 
 int proto_type(ElementType type) {
   switch (type) {
-    case ElementType::float32: return onnx::TensorProto::FLOAT;
-    case ElementType::uint8: return onnx::TensorProto::UINT8;
-    case ElementType::int8: return onnx::TensorProto::INT8;
-    case ElementType::int32: return onnx::TensorProto::INT32;
-    case ElementType::int64: return onnx::TensorProto::INT64;
+    case ElementType::float32:
+      return onnx::TensorProto::FLOAT;
+    case ElementType::uint8:
+      return onnx::TensorProto::UINT8;
+    case ElementType::int8:
+      return onnx::TensorProto::INT8;
+    case ElementType::int32:
+      return onnx::TensorProto::INT32;
+    case ElementType::int64:
+      return onnx::TensorProto::INT64;
   }
   return onnx::TensorProto::UNDEFINED;
 }
@@ -111,7 +116,8 @@ void write_onnx(const OnnxModel& model, const std::string& path) {
     entry.set_value(value);
   }
   std::string bytes;
-  if (!proto.SerializeToString(&bytes)) throw IoError(path, "cannot be written: the model is larger than protobuf allows");
+  if (!proto.SerializeToString(&bytes))
+    throw IoError(path, "cannot be written: the model is larger than protobuf allows");
   write_text_file(path, bytes);
 }
 

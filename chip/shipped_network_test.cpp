@@ -1,4 +1,5 @@
-// The network in examples/: its architecture, its accuracy on the images beside it, and agreement with its ONNX nodes taken literally.
+// The network in examples/: its architecture, its accuracy on the images beside it, and agreement
+// with its ONNX nodes taken literally.
 #include <doctest/doctest.h>
 #include <onnx/checker.h>
 #include <onnx/onnx_pb.h>
@@ -31,7 +32,8 @@ TEST_CASE("it is the 7-layer CNN of the chip's paper, with 3-bit unsigned inputs
     CHECK(network.matrices()[m].input_bits == 3);
     CHECK_FALSE(network.matrices()[m].input_signed);
     // One row at full-scale input is enough for the bias.
-    const float row = network.matrices()[m].weights.cwiseAbs().maxCoeff() * 7 * network.matrices()[m].input_lsb;
+    const float row =
+        network.matrices()[m].weights.cwiseAbs().maxCoeff() * 7 * network.matrices()[m].input_lsb;
     CHECK(network.matrices()[m].bias.cwiseAbs().maxCoeff() <= row * 1.0001f);
   }
 }
@@ -40,8 +42,10 @@ TEST_CASE("the checker of the ONNX project accepts it and infers the shapes that
   onnx::ModelProto proto;
   REQUIRE(proto.ParseFromString(mho::read_text_file(path)));
   CHECK_NOTHROW(onnx::checker::check_model(proto));
-  for (onnx::ValueInfoProto& v : *proto.mutable_graph()->mutable_output()) v.mutable_type()->mutable_tensor_type()->clear_shape();
-  onnx::shape_inference::InferShapes(proto, onnx::OpSchemaRegistry::Instance(), onnx::ShapeInferenceOptions(true, 1, false));
+  for (onnx::ValueInfoProto& v : *proto.mutable_graph()->mutable_output())
+    v.mutable_type()->mutable_tensor_type()->clear_shape();
+  onnx::shape_inference::InferShapes(proto, onnx::OpSchemaRegistry::Instance(),
+                                     onnx::ShapeInferenceOptions(true, 1, false));
   const auto& shape = proto.graph().output(0).type().tensor_type().shape();
   REQUIRE(shape.dim_size() == 2);
   CHECK(shape.dim(1).dim_value() == Network::load(path).classes());
@@ -61,8 +65,9 @@ TEST_CASE("it does what its ONNX nodes say") {
   const ImageSet images = load_mnist(data, Split::test).slice(0, 20);
   const Eigen::MatrixXf found = logits(network, SoftwareEngine(network.matrices()), images);
   const NaiveOnnx naive(model);
-  // Activations within float rounding of a decision may fall on its other side in double; one code of one activation moves a logit by up to
-  // some percent, so nearly all images agree to rounding and the classes of all agree.
+  // Activations within float rounding of a decision may fall on its other side in double; one code
+  // of one activation moves a logit by up to some percent, so nearly all images agree to rounding
+  // and the classes of all agree.
   int exact = 0;
   for (size_t i = 0; i < images.size(); ++i) {
     std::vector<double> image(images.image(i), images.image(i) + 784);

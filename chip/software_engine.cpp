@@ -11,9 +11,11 @@ namespace {
 constexpr Eigen::Index block = 8;  // outputs that one set of sums holds
 using Sums = Eigen::Array<float, block, 1>;
 
-// out.col(p + j) for j < columns: the sums of weights · x over the rows in order, each column by itself, whatever `columns` is.
+// out.col(p + j) for j < columns: the sums of weights · x over the rows in order, each column by
+// itself, whatever `columns` is.
 template <int columns>
-void multiply_columns(const Eigen::MatrixXf& weights, const float* x, Eigen::Index rows, Eigen::Index outputs, float* out) {
+void multiply_columns(const Eigen::MatrixXf& weights, const float* x, Eigen::Index rows,
+                      Eigen::Index outputs, float* out) {
   for (Eigen::Index n = 0; n < weights.rows(); n += block) {
     Sums sums[columns];
     for (Sums& s : sums) s.setZero();
@@ -57,13 +59,15 @@ void SoftwareEngine::multiply(size_t index, const InputCodes& codes, Eigen::Matr
   for (p = 0; p < out.cols(); ++p) out.col(p) = out.col(p) * m.input_lsb + m.bias;
 }
 
-std::vector<MatrixSpec> with_weight_noise(const std::vector<MatrixSpec>& matrices, double level, std::uint64_t seed, std::uint32_t draw) {
+std::vector<MatrixSpec> with_weight_noise(const std::vector<MatrixSpec>& matrices, double level,
+                                          std::uint64_t seed, std::uint32_t draw) {
   std::vector<MatrixSpec> noisy = matrices;
   for (size_t i = 0; i < noisy.size(); ++i) {
     MatrixSpec& m = noisy[i];
     RandomStream random(seed, draw, static_cast<std::uint32_t>(i), 0, Purpose::weights);
     const double sigma = level * static_cast<double>(m.weights.cwiseAbs().maxCoeff());
-    const double full_scale = static_cast<double>(m.input_lsb) * ((1 << (m.input_bits - (m.input_signed ? 1 : 0))) - 1);
+    const double full_scale =
+        static_cast<double>(m.input_lsb) * ((1 << (m.input_bits - (m.input_signed ? 1 : 0))) - 1);
     for (float& w : m.weights.reshaped()) w += static_cast<float>(sigma * random.normal());
     for (float& b : m.bias) b += static_cast<float>(sigma * full_scale * random.normal());
   }

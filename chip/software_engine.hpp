@@ -8,8 +8,8 @@
 
 namespace mho::chip {
 
-// out = weightsᵀ · (codes · input_lsb) + bias. Sums run over the rows in order, for each column by itself, so that an output depends on
-// nothing but its own column.
+// out = weightsᵀ · (codes · input_lsb) + bias. Sums run over the rows in order, for each column by
+// itself, so that an output depends on nothing but its own column.
 class SoftwareEngine final : public MatrixEngine {
  public:
   explicit SoftwareEngine(const std::vector<MatrixSpec>& matrices);
@@ -24,10 +24,11 @@ class SoftwareEngine final : public MatrixEngine {
   std::vector<Matrix> matrices_;
 };
 
-// A copy of `matrices` with normal noise added, the definition of Wan et al. (Nature 608, 504, 2022): standard deviation level · max
-// |weights| of each matrix on its weights, and that times the full-scale input on its bias, since a bias is a row driven at the full-scale
-// code. Draws of the same seed are independent of each other.
-std::vector<MatrixSpec> with_weight_noise(const std::vector<MatrixSpec>& matrices, double level, std::uint64_t seed,
-                                          std::uint32_t draw);
+// A copy of `matrices` with normal noise added, the definition of Wan et al. (Nature 608, 504,
+// 2022): standard deviation level · max |weights| of each matrix on its weights, and that times the
+// full-scale input on its bias, since a bias is a row driven at the full-scale code. Draws of the
+// same seed are independent of each other.
+std::vector<MatrixSpec> with_weight_noise(const std::vector<MatrixSpec>& matrices, double level,
+                                          std::uint64_t seed, std::uint32_t draw);
 
 }  // namespace mho::chip

@@ -10,7 +10,8 @@
 
 namespace mho::train {
 
-void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state, const std::vector<torch::Tensor>& parameters,
+void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state,
+                     const std::vector<torch::Tensor>& parameters,
                      torch::optim::Optimizer& optimizer) {
   torch::serialize::OutputArchive archive, optimizer_archive;
   archive.write("key", c10::IValue(key));
@@ -29,7 +30,8 @@ void save_checkpoint(const std::string& path, const std::string& key, const Trai
   write_text_file(path, bytes.str());
 }
 
-bool load_checkpoint(const std::string& path, const std::string& key, TrainingState& state, const std::vector<torch::Tensor>& parameters,
+bool load_checkpoint(const std::string& path, const std::string& key, TrainingState& state,
+                     const std::vector<torch::Tensor>& parameters,
                      torch::optim::Optimizer& optimizer) {
   if (!std::filesystem::exists(path)) return false;
   try {
@@ -58,7 +60,9 @@ bool load_checkpoint(const std::string& path, const std::string& key, TrainingSt
     optimizer.load(optimizer_archive);
     return true;
   } catch (const c10::Error&) {
-    throw IoError(path, "is not a checkpoint of this program or is damaged; remove it to train from the start");
+    throw IoError(
+        path,
+        "is not a checkpoint of this program or is damaged; remove it to train from the start");
   }
 }
 

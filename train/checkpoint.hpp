@@ -16,10 +16,13 @@ struct TrainingState {
 };
 
 // `key` stands for options and images. Written to a temporary name and renamed.
-void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state, const std::vector<torch::Tensor>& parameters,
+void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state,
+                     const std::vector<torch::Tensor>& parameters,
                      torch::optim::Optimizer& optimizer);
-// Fills parameters (in place), optimizer and state. False when there is no checkpoint with this key.
-bool load_checkpoint(const std::string& path, const std::string& key, TrainingState& state, const std::vector<torch::Tensor>& parameters,
+// Fills parameters (in place), optimizer and state. False when there is no checkpoint with this
+// key.
+bool load_checkpoint(const std::string& path, const std::string& key, TrainingState& state,
+                     const std::vector<torch::Tensor>& parameters,
                      torch::optim::Optimizer& optimizer);
 
 }  // namespace mho::train

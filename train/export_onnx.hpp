@@ -6,7 +6,7 @@
 
 namespace mho::train {
 
-chip::OnnxModel to_onnx(const QuantizedCnn& network, const TrainingOptions& options, const TrainingResult& result,
-                        const chip::ImageSet& images);
+chip::OnnxModel to_onnx(const QuantizedCnn& network, const TrainingOptions& options,
+                        const TrainingResult& result, const chip::ImageSet& images);
 
 }  // namespace mho::train

@@ -10,21 +10,29 @@
 namespace {
 
 int run(int argc, char** argv) {
-  CLI::App app("Train a network with noise on its weights and write it as ONNX. Reads training images only.", "mho-train");
+  CLI::App app(
+      "Train a network with noise on its weights and write it as ONNX. Reads training images only.",
+      "mho-train");
   std::string config, data, out;
   std::vector<std::string> settings;
   app.add_option("config", config, "options (TOML), e.g. examples/train-mnist.toml")->required();
   app.add_option("--data", data, "folder with the IDX files of MNIST")->required();
-  app.add_option("--out", out, "ONNX file to write; FILE.checkpoint beside it keeps the state after each epoch")->required();
+  app.add_option("--out", out,
+                 "ONNX file to write; FILE.checkpoint beside it keeps the state after each epoch")
+      ->required();
   app.add_option("--set", settings, "KEY=VALUE, overrides the config");
   CLI11_PARSE(app, argc, argv);
 
   mho::TomlFile file(config);
   for (const std::string& s : settings) file.set(s);
   const mho::train::TrainingOptions options = mho::train::read_training_options(file);
-  const mho::train::TrainingResult result = mho::train::train_network(options, mho::chip::load_mnist(data, mho::chip::Split::train), out);
-  fmt::print("{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, {:.0f} s\n", out, result.epoch, options.epochs,
-             100 * result.validation_accuracy, 100 * options.selection_noise, 100 * result.noisy_accuracy, result.seconds);
+  const mho::train::TrainingResult result =
+      mho::train::train_network(options, mho::chip::load_mnist(data, mho::chip::Split::train), out);
+  fmt::print(
+      "{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, "
+      "{:.0f} s\n",
+      out, result.epoch, options.epochs, 100 * result.validation_accuracy,
+      100 * options.selection_noise, 100 * result.noisy_accuracy, result.seconds);
   return 0;
 }
 

@@ -22,7 +22,8 @@ using namespace mho::train;
 namespace {
 
 struct TemporaryFolder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("mho_train_test_" + std::to_string(getpid()));
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("mho_train_test_" + std::to_string(getpid()));
   TemporaryFolder() { std::filesystem::create_directories(path); }
   ~TemporaryFolder() { std::filesystem::remove_all(path); }
   std::string file(const std::string& name) const { return (path / name).string(); }
@@ -39,7 +40,9 @@ TrainingOptions small_options() {
   return o;
 }
 
-chip::ImageSet shipped_training_images() { return chip::load_mnist(MHO_SOURCE_DIR "/examples/data", chip::Split::train); }
+chip::ImageSet shipped_training_images() {
+  return chip::load_mnist(MHO_SOURCE_DIR "/examples/data", chip::Split::train);
+}
 
 }  // namespace
 
@@ -70,18 +73,22 @@ TEST_CASE("the exported network gives the outputs of the trained one") {
   const TrainingOptions options = small_options();
   const QuantizedCnn trained(options, 28, 28);
   const chip::Network network(to_onnx(trained, options, {}, images));
-  const Eigen::MatrixXf found = chip::logits(network, chip::SoftwareEngine(network.matrices()), images);
+  const Eigen::MatrixXf found =
+      chip::logits(network, chip::SoftwareEngine(network.matrices()), images);
 
   torch::Tensor input = torch::empty({40, 1, 28, 28});
   for (size_t i = 0; i < images.pixels.size(); ++i) {
-    input.data_ptr<float>()[i] = static_cast<float>(std::nearbyint(images.pixels[i] / 255.0 * 7.0) / 7.0);
+    input.data_ptr<float>()[i] =
+        static_cast<float>(std::nearbyint(images.pixels[i] / 255.0 * 7.0) / 7.0);
   }
   const torch::NoGradGuard guard;
   RandomStream unused(1, 0, 0, 0, Purpose::test);
   const torch::Tensor expected = trained.forward(input, 0.0, unused).contiguous();
   const Eigen::Map<const Eigen::MatrixXf> outputs(expected.data_ptr<float>(), 10, 40);
-  // Sums in another order may put an activation on the other side of a decision; nearly all images have none such.
-  const Eigen::VectorXf differences = (found - outputs).cwiseAbs().colwise().maxCoeff() / outputs.cwiseAbs().maxCoeff();
+  // Sums in another order may put an activation on the other side of a decision; nearly all images
+  // have none such.
+  const Eigen::VectorXf differences =
+      (found - outputs).cwiseAbs().colwise().maxCoeff() / outputs.cwiseAbs().maxCoeff();
   CHECK((differences.array() < 1e-5f).count() >= 36);
 }
 
@@ -106,8 +113,10 @@ TEST_CASE("weights and biases stay within their limits") {
   }
   network.limit_parameters(1.5);
   const double most = network.weights[1].abs().max().item<double>();
-  CHECK(most <= 1.5 * network.weights[1].std().item<double>() * 1.5);  // clipping shrinks the deviation a little
-  CHECK(network.biases[1].abs().max().item<double>() <= most * network.clips[0].item<double>() * 1.0001);
+  CHECK(most <= 1.5 * network.weights[1].std().item<double>() *
+                    1.5);  // clipping shrinks the deviation a little
+  CHECK(network.biases[1].abs().max().item<double>() <=
+        most * network.clips[0].item<double>() * 1.0001);
 }
 
 TEST_CASE("wrong options and damaged checkpoints end in one line") {
@@ -119,13 +128,17 @@ TEST_CASE("wrong options and damaged checkpoints end in one line") {
   CHECK_THROWS_AS(read("[network]\nlayers = [\"conv 8\", \"pool\"]\n"), ConfigError);
   CHECK_THROWS_AS(read("[network]\nlayers = [\"convolution 8\", \"dense 10\"]\n"), ConfigError);
   CHECK_THROWS_AS(read("[network]\nlayers = [\"conv 8x\", \"dense 10\"]\n"), ConfigError);
-  CHECK_THROWS_AS(read("[network]\nlayers = [\"dense 10\", \"conv 3\", \"dense 10\"]\n"), ConfigError);
-  CHECK_THROWS_AS(read("[network]\nlayers = [\"dense 10\"]\n[training]\nnoice = 0.1\n"), ConfigError);
+  CHECK_THROWS_AS(read("[network]\nlayers = [\"dense 10\", \"conv 3\", \"dense 10\"]\n"),
+                  ConfigError);
+  CHECK_THROWS_AS(read("[network]\nlayers = [\"dense 10\"]\n[training]\nnoice = 0.1\n"),
+                  ConfigError);
   CHECK_THROWS_AS(read("[network]\nlayers = [\"dense 10\"]\n[training]\nnoise = 2\n"), ConfigError);
   const TemporaryFolder folder;
   TrainingOptions many = small_options();
   many.validation_images = 500;
-  CHECK_THROWS_AS(train_network(many, shipped_training_images(), folder.file("x.onnx")), ConfigError);
+  CHECK_THROWS_AS(train_network(many, shipped_training_images(), folder.file("x.onnx")),
+                  ConfigError);
   write_text_file(folder.file("x.onnx.checkpoint"), "damaged");
-  CHECK_THROWS_AS(train_network(small_options(), shipped_training_images(), folder.file("x.onnx")), IoError);
+  CHECK_THROWS_AS(train_network(small_options(), shipped_training_images(), folder.file("x.onnx")),
+                  IoError);
 }

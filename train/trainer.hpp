@@ -14,10 +14,13 @@ struct TrainingResult {
   double seconds = 0.0;              // of this process; less than the whole training when resumed
 };
 
-// Trains on `images` (a training file; the last validation_images only validate) and writes `out` as ONNX. After each epoch the state goes to
-// out + ".checkpoint"; a checkpoint of the same options and images is continued and gives the same weights as an uninterrupted run. Throws
-// ConfigError when there are too few images, IoError when files cannot be written, Interrupted after Ctrl-C. epochs_now > 0: stops after that
-// many epochs, with the checkpoint but without `out` unless they were the last.
-TrainingResult train_network(const TrainingOptions& options, const chip::ImageSet& images, const std::string& out, int epochs_now = 0);
+// Trains on `images` (a training file; the last validation_images only validate) and writes `out`
+// as ONNX. After each epoch the state goes to out + ".checkpoint"; a checkpoint of the same options
+// and images is continued and gives the same weights as an uninterrupted run. Throws ConfigError
+// when there are too few images, IoError when files cannot be written, Interrupted after Ctrl-C.
+// epochs_now > 0: stops after that many epochs, with the checkpoint but without `out` unless they
+// were the last.
+TrainingResult train_network(const TrainingOptions& options, const chip::ImageSet& images,
+                             const std::string& out, int epochs_now = 0);
 
 }  // namespace mho::train

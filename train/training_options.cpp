@@ -20,7 +20,8 @@ TrainingOptions read_training_options(TomlFile& file) {
   o.epochs = whole("training.epochs", o.epochs, 1, 10000);
   o.batch = whole("training.batch", o.batch, 1, 100000);
   o.learning_rate = file.number("training.learning_rate", o.learning_rate, "1", 0, 1);
-  o.final_learning_rate = file.number("training.final_learning_rate", o.final_learning_rate, "1", 0, 1);
+  o.final_learning_rate =
+      file.number("training.final_learning_rate", o.final_learning_rate, "1", 0, 1);
   o.noise = file.number("training.noise", o.noise, "1", 0, 1);
   o.noise_warmup_epochs = whole("training.noise_warmup_epochs", o.noise_warmup_epochs, 0, 10000);
   o.weight_clip = file.number("training.weight_clip", o.weight_clip, "1", 0, 100);
@@ -41,7 +42,8 @@ std::vector<Layer> parse_layers(const std::vector<std::string>& layers, const st
     const std::string kind = text.substr(0, space);
     const char* end = text.data() + text.size();
     int outputs = 0;
-    if (space < text.size() && std::from_chars(text.data() + space + 1, end, outputs).ptr != end) outputs = 0;
+    if (space < text.size() && std::from_chars(text.data() + space + 1, end, outputs).ptr != end)
+      outputs = 0;
     if (text == "pool") {
       result.push_back({Layer::Kind::pool, 0});
     } else if (kind == "conv" && outputs > 0) {
@@ -49,25 +51,35 @@ std::vector<Layer> parse_layers(const std::vector<std::string>& layers, const st
     } else if (kind == "dense" && outputs > 0) {
       result.push_back({Layer::Kind::dense, outputs});
     } else {
-      throw ConfigError(file, 0, "network.layers", fmt::format("'{}' is not a layer; expected \"conv N\", \"pool\" or \"dense N\"", text));
+      throw ConfigError(
+          file, 0, "network.layers",
+          fmt::format("'{}' is not a layer; expected \"conv N\", \"pool\" or \"dense N\"", text));
     }
     const size_t n = result.size();
-    if (n > 1 && result[n - 2].kind == Layer::Kind::dense && result[n - 1].kind != Layer::Kind::dense) {
-      throw ConfigError(file, 0, "network.layers", fmt::format("'{}' follows a dense layer; only dense layers may", text));
+    if (n > 1 && result[n - 2].kind == Layer::Kind::dense &&
+        result[n - 1].kind != Layer::Kind::dense) {
+      throw ConfigError(file, 0, "network.layers",
+                        fmt::format("'{}' follows a dense layer; only dense layers may", text));
     }
   }
-  if (result.empty() || result.front().kind == Layer::Kind::pool || result.back().kind != Layer::Kind::dense) {
-    throw ConfigError(file, 0, "network.layers", "expected a list that begins with \"conv N\" or \"dense N\" and ends with \"dense N\"");
+  if (result.empty() || result.front().kind == Layer::Kind::pool ||
+      result.back().kind != Layer::Kind::dense) {
+    throw ConfigError(
+        file, 0, "network.layers",
+        "expected a list that begins with \"conv N\" or \"dense N\" and ends with \"dense N\"");
   }
   return result;
 }
 
 std::string TrainingOptions::summary() const {
   return fmt::format(
-      "layers {}; input_bits {}; activation_bits {}; initial_clip {}; seed {}; epochs {}; batch {}; learning_rate {} to {}; noise {}; "
-      "noise_warmup_epochs {}; weight_clip {}; shift {}; validation_images {}; selection_noise {}; selection_draws {}; threads {}",
-      fmt::join(layers, ", "), input_bits, activation_bits, initial_clip, seed, epochs, batch, learning_rate, final_learning_rate, noise,
-      noise_warmup_epochs, weight_clip, shift, validation_images, selection_noise, selection_draws, threads);
+      "layers {}; input_bits {}; activation_bits {}; initial_clip {}; seed {}; epochs {}; batch "
+      "{}; learning_rate {} to {}; noise {}; "
+      "noise_warmup_epochs {}; weight_clip {}; shift {}; validation_images {}; selection_noise {}; "
+      "selection_draws {}; threads {}",
+      fmt::join(layers, ", "), input_bits, activation_bits, initial_clip, seed, epochs, batch,
+      learning_rate, final_learning_rate, noise, noise_warmup_epochs, weight_clip, shift,
+      validation_images, selection_noise, selection_draws, threads);
 }
 
 }  // namespace mho::train

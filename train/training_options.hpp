@@ -20,14 +20,17 @@ struct TrainingOptions {
   double initial_clip = 3.0;        // [1] of every layer, then learned
   std::uint64_t seed = 1;
   int epochs = 30;
-  int batch = 128;               // [images]
-  double learning_rate = 1e-3;   // [1] of Adam in the first epoch
+  int batch = 128;                    // [images]
+  double learning_rate = 1e-3;        // [1] of Adam in the first epoch
   double final_learning_rate = 1e-5;  // [1] in the last epoch, on a half cosine
-  double noise = 0.2;            // [1] standard deviation of the noise on weights / max |weights| of their layer
-  int noise_warmup_epochs = 3;   // the noise grows linearly to `noise` over these
-  double weight_clip = 2.0;      // [1] weights stay within ± this many standard deviations of their layer; 0: no limit
-  int shift = 1;                 // [pixels] training images are moved by up to this much in each direction
-  int validation_images = 10000; // the last ones of the training file, never trained on, choose the epoch
+  double noise =
+      0.2;  // [1] standard deviation of the noise on weights / max |weights| of their layer
+  int noise_warmup_epochs = 3;  // the noise grows linearly to `noise` over these
+  double weight_clip =
+      2.0;  // [1] weights stay within ± this many standard deviations of their layer; 0: no limit
+  int shift = 1;  // [pixels] training images are moved by up to this much in each direction
+  int validation_images =
+      10000;  // the last ones of the training file, never trained on, choose the epoch
   double selection_noise = 0.1;  // [1] noise under which the epoch is chosen
   int selection_draws = 2;
   int threads = 1;  // part of the result: libtorch sums in another order with another number
@@ -38,7 +41,8 @@ struct TrainingOptions {
 
 // Throws ConfigError, also for keys that are not known.
 TrainingOptions read_training_options(TomlFile& file);
-// Layers in order. Throws ConfigError{file} for one that is not understood, or when the last one is not dense.
+// Layers in order. Throws ConfigError{file} for one that is not understood, or when the last one is
+// not dense.
 std::vector<Layer> parse_layers(const std::vector<std::string>& layers, const std::string& file);
 
 }  // namespace mho::train

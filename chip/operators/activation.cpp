@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "chip/operators/builders.hpp"
+#include "chip/operators/operator.hpp"
 
 namespace mho::chip {
 namespace {
@@ -20,7 +20,9 @@ BuiltOperator build_limits(const NodeReader& node, float low, float high) {
 
 }  // namespace
 
-BuiltOperator build_relu(NodeReader& node) { return build_limits(node, 0.0f, std::numeric_limits<float>::infinity()); }
+BuiltOperator build_relu(NodeReader& node) {
+  return build_limits(node, 0.0f, std::numeric_limits<float>::infinity());
+}
 
 BuiltOperator build_clip(NodeReader& node) {
   // Limits are attributes until operator set 10 and inputs from 11 on.

@@ -1,7 +1,7 @@
 // Gemm and MatMul: a dense layer, input codes times a constant matrix.
 #include <fmt/format.h>
 
-#include "chip/operators/builders.hpp"
+#include "chip/operators/operator.hpp"
 
 namespace mho::chip {
 namespace {
@@ -12,19 +12,24 @@ using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Row
 Eigen::MatrixXf matrix_of(const NodeReader& node, bool transposed) {
   const OnnxTensor& weights = node.required_constant(1, "the weights");
   const int inputs = node.codes_input().elements();
-  if (node.input().positions() != 1) throw node.error("its input is an image; put Flatten before it");
-  if (weights.type != ElementType::float32 || weights.shape.size() != 2 || weights.shape[transposed ? 1 : 0] != inputs || weights.size() == 0) {
-    throw node.error(fmt::format("its weights are of shape [{}]; expected float [{}]", fmt::join(weights.shape, ", "),
-                                 transposed ? fmt::format("outputs, {}", inputs) : fmt::format("{}, outputs", inputs)));
+  if (node.input().positions() != 1)
+    throw node.error("its input is an image; put Flatten before it");
+  if (weights.type != ElementType::float32 || weights.shape.size() != 2 ||
+      weights.shape[transposed ? 1 : 0] != inputs || weights.size() == 0) {
+    throw node.error(fmt::format(
+        "its weights are of shape [{}]; expected float [{}]", fmt::join(weights.shape, ", "),
+        transposed ? fmt::format("outputs, {}", inputs) : fmt::format("{}, outputs", inputs)));
   }
-  const Eigen::Map<const RowMajor> stored(weights.floats.data(), weights.shape[0], weights.shape[1]);
+  const Eigen::Map<const RowMajor> stored(weights.floats.data(), weights.shape[0],
+                                          weights.shape[1]);
   return transposed ? Eigen::MatrixXf(stored.transpose()) : Eigen::MatrixXf(stored);
 }
 
 BuiltOperator build_dense(NodeReader& node, Eigen::MatrixXf weights, Eigen::VectorXf bias) {
   const auto outputs = static_cast<int>(weights.cols());
   const size_t matrix = node.add_matrix(std::move(weights), std::move(bias), 1);
-  const auto kernel = [matrix](std::span<const Value* const> inputs, Value& output, const Run& run) {
+  const auto kernel = [matrix](std::span<const Value* const> inputs, Value& output,
+                               const Run& run) {
     run.engine.multiply(matrix, inputs[0]->codes, output.floats);
     if (run.observe) run.observe(run.first_image, matrix, inputs[0]->codes, output.floats);
   };
@@ -34,8 +39,10 @@ BuiltOperator build_dense(NodeReader& node, Eigen::MatrixXf weights, Eigen::Vect
 }  // namespace
 
 BuiltOperator build_gemm(NodeReader& node) {
-  if (node.integer("transA", 0) != 0) throw node.error("attribute 'transA' is not supported unless 0");
-  Eigen::MatrixXf weights = node.number("alpha", 1.0f) * matrix_of(node, node.integer("transB", 0) != 0);
+  if (node.integer("transA", 0) != 0)
+    throw node.error("attribute 'transA' is not supported unless 0");
+  Eigen::MatrixXf weights =
+      node.number("alpha", 1.0f) * matrix_of(node, node.integer("transB", 0) != 0);
   Eigen::VectorXf bias = Eigen::VectorXf::Zero(weights.cols());
   if (node.constant(2)) {
     const std::vector<float>& c = node.floats(2, "the bias", static_cast<size_t>(weights.cols()));

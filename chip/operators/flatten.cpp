@@ -1,7 +1,8 @@
-// Flatten, and Reshape where it does the same: an image becomes one column, in ONNX order (channel, row, column).
+// Flatten, and Reshape where it does the same: an image becomes one column, in ONNX order (channel,
+// row, column).
 #include <fmt/format.h>
 
-#include "chip/operators/builders.hpp"
+#include "chip/operators/operator.hpp"
 
 namespace mho::chip {
 namespace {
@@ -12,7 +13,8 @@ void flatten(const Matrix& from, int positions, Eigen::Index images, Matrix& to)
   to.resize(from.rows() * positions, images);
   using Image = Eigen::Matrix<typename Matrix::Scalar, Eigen::Dynamic, Eigen::Dynamic>;
   for (Eigen::Index i = 0; i < images; ++i) {
-    Eigen::Map<Image>(to.col(i).data(), positions, from.rows()) = from.middleCols(i * positions, positions).transpose();
+    Eigen::Map<Image>(to.col(i).data(), positions, from.rows()) =
+        from.middleCols(i * positions, positions).transpose();
   }
 }
 
@@ -42,9 +44,13 @@ BuiltOperator build_flatten(NodeReader& node) {
 BuiltOperator build_reshape(NodeReader& node) {
   const OnnxTensor& shape = node.required_constant(1, "the shape", 2);
   if (shape.type != ElementType::int64) throw node.error("its shape is not int64");
-  const std::int64_t rows = shape.integers[0], columns = shape.integers[1], elements = node.input().elements();
-  if ((columns != elements && columns != -1) || (rows != -1 && rows != 0 && !(rows == 1 && columns == elements)) || rows == columns) {
-    throw node.error(fmt::format("its shape is [{}, {}]; only [-1, {}] or [0, -1], one row for each image, is supported", rows, columns, elements));
+  const std::int64_t rows = shape.integers[0], columns = shape.integers[1],
+                     elements = node.input().elements();
+  if ((columns != elements && columns != -1) ||
+      (rows != -1 && rows != 0 && !(rows == 1 && columns == elements)) || rows == columns) {
+    throw node.error(fmt::format(
+        "its shape is [{}, {}]; only [-1, {}] or [0, -1], one row for each image, is supported",
+        rows, columns, elements));
   }
   return build(node);
 }

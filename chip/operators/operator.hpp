@@ -1,5 +1,5 @@
-// How one ONNX operator is built from its node and runs on a chunk of images. Each operator has a file of its own and one line in
-// operators.cpp.
+// How one ONNX operator is built from its node and runs on a chunk of images. Each operator has a
+// file of its own and one line in operators.cpp.
 #pragma once
 #include <Eigen/Core>
 #include <functional>
@@ -15,31 +15,34 @@
 
 namespace mho::chip {
 
-// What is known of a value of the graph before any image is seen. A value is either floats or integer codes times `lsb`.
+// What is known of a value of the graph before any image is seen. A value is either floats or
+// integer codes times `lsb`.
 struct ValueInfo {
-  int channels = 0, height = 1, width = 1;  // of one image
+  int channels = 0, height = 1, width = 1;              // of one image
   float low = -std::numeric_limits<float>::infinity();  // bounds that hold for every element
   float high = std::numeric_limits<float>::infinity();
   int bits = 0;  // bits of a code, sign included when signed; 0: floats
   bool is_signed = false;
-  float lsb = 0.0f;          // value of code 1
-  bool dequantised = false;  // false: the codes stand for themselves (between QuantizeLinear and DequantizeLinear)
+  float lsb = 0.0f;  // value of code 1
+  // False between QuantizeLinear and DequantizeLinear, where codes stand for themselves.
+  bool dequantised = false;
 
   bool is_codes() const { return bits > 0; }
   int positions() const { return height * width; }
   int elements() const { return channels * height * width; }
 };
 
-// A value for a chunk of images: channels × (images · height · width), column (image · height + y) · width + x. Only the member that its
-// ValueInfo says is filled.
+// A value for a chunk of images: channels × (images · height · width), column (image · height + y)
+// · width + x. Only the member that its ValueInfo says is filled.
 struct Value {
   Eigen::MatrixXf floats;
   InputCodes codes;
 };
 
-// Called after each multiplication, from many threads: number of the chunk's first image, index of the matrix, its input codes
-// (K × images · positions, column order as in Value) and its outputs.
-using Observer = std::function<void(size_t first_image, size_t matrix, const InputCodes& codes, const Eigen::MatrixXf& out)>;
+// Called after each multiplication, from many threads: number of the chunk's first image, index of
+// the matrix, its input codes (K × images · positions, column order as in Value) and its outputs.
+using Observer = std::function<void(size_t first_image, size_t matrix, const InputCodes& codes,
+                                    const Eigen::MatrixXf& out)>;
 
 // What a kernel gets beside its inputs.
 struct Run {
@@ -49,9 +52,11 @@ struct Run {
   const Observer& observe;  // may be empty
 };
 
-using Kernel = std::function<void(std::span<const Value* const> inputs, Value& output, const Run& run)>;
+using Kernel =
+    std::function<void(std::span<const Value* const> inputs, Value& output, const Run& run)>;
 
-// An operator ready to run. Without a kernel the output is the first input under another description.
+// An operator ready to run. Without a kernel the output is the first input under another
+// description.
 struct BuiltOperator {
   ValueInfo result;
   Kernel kernel;
@@ -63,28 +68,38 @@ struct MatrixUse {
   int positions = 1;  // columns of input codes per image
 };
 
-// A node with its constants and inputs, as its builder sees it. Every error names file, node and operator.
+// A node with its constants and inputs, as its builder sees it. Every error names file, node and
+// operator.
 class NodeReader {
  public:
-  NodeReader(const OnnxModel& model, const OnnxNode& node, std::vector<ValueInfo> inputs, std::vector<MatrixUse>& matrices)
+  NodeReader(const OnnxModel& model, const OnnxNode& node, std::vector<ValueInfo> inputs,
+             std::vector<MatrixUse>& matrices)
       : model_(model), node_(node), inputs_(std::move(inputs)), matrices_(matrices) {}
 
   const OnnxNode& node() const { return node_; }
-  const ValueInfo& input() const { return inputs_.front(); }  // the first value that is not a constant
-  const ValueInfo& codes_input() const;   // the same; throws unless it is codes followed by DequantizeLinear
-  const ValueInfo& floats_input() const;  // the same; throws unless it is floats
-  // Constant at position `index`; nullptr when it is absent. required_constant throws instead, also when its size is not `size` (0: any).
+  // Inputs that are not constants, in order; there is at least one.
+  const ValueInfo& input(size_t i = 0) const { return inputs_[i]; }
+  size_t input_count() const { return inputs_.size(); }
+  // The first input; codes_input throws unless it is codes followed by DequantizeLinear,
+  // floats_input unless it is floats.
+  const ValueInfo& codes_input() const;
+  const ValueInfo& floats_input() const;
+  // Constant at position `index`; nullptr when it is absent. required_constant throws instead, also
+  // when its size is not `size` (0: any).
   const OnnxTensor* constant(size_t index) const;
-  const OnnxTensor& required_constant(size_t index, std::string_view meaning, size_t size = 0) const;
+  const OnnxTensor& required_constant(size_t index, std::string_view meaning,
+                                      size_t size = 0) const;
   // Values of a required constant of floats.
   const std::vector<float>& floats(size_t index, std::string_view meaning, size_t size) const;
   std::int64_t integer(std::string_view attribute, std::int64_t fallback) const;
   float number(std::string_view attribute, float fallback) const;
   std::string text(std::string_view attribute, const std::string& fallback) const;
-  std::vector<std::int64_t> integers(std::string_view attribute, const std::vector<std::int64_t>& fallback) const;
+  std::vector<std::int64_t> integers(std::string_view attribute,
+                                     const std::vector<std::int64_t>& fallback) const;
   ConfigError error(const std::string& what) const;
 
-  // Adds a matrix and returns its index for MatrixEngine::multiply; name and input format are filled in from node and input.
+  // Adds a matrix and returns its index for MatrixEngine::multiply; name and input format are
+  // filled in from node and input.
   size_t add_matrix(Eigen::MatrixXf weights, Eigen::VectorXf bias, int positions);
 
  private:
@@ -97,7 +112,8 @@ class NodeReader {
 struct OperatorEntry {
   std::string_view type;
   BuiltOperator (*build)(NodeReader& node);
-  void (*rewrite)(OnnxModel& model) = nullptr;  // called once before anything is built, for operators that fold into others
+  // Called once before anything is built, for operators that fold into others.
+  void (*rewrite)(OnnxModel& model) = nullptr;
 };
 
 // All operators that a network may contain.
