@@ -153,8 +153,8 @@ ImageSet load_mnist(const std::string& folder, Split split) {
   if (!std::filesystem::is_directory(folder, ignored))
     throw IoError(folder, "is not a folder; expected one with the IDX files of MNIST");
   const char* prefix = split == Split::train ? "train" : "t10k";
-  return load_image_set(find_file(folder, fmt::format("{}-images-idx3-ubyte", prefix)),
-                        find_file(folder, fmt::format("{}-labels-idx1-ubyte", prefix)));
+  const std::string images = find_file(folder, fmt::format("{}-images-idx3-ubyte", prefix));
+  return load_image_set(images, find_file(folder, fmt::format("{}-labels-idx1-ubyte", prefix)));
 }
 
 }  // namespace mho::chip

@@ -138,6 +138,10 @@ TEST_CASE("wrong options and damaged checkpoints end in one line") {
   many.validation_images = 500;
   CHECK_THROWS_AS(train_network(many, shipped_training_images(), folder.file("x.onnx")),
                   ConfigError);
+  write_text_file(folder.file("plain"), "a file, not a folder");
+  CHECK_THROWS_AS(
+      train_network(small_options(), shipped_training_images(), folder.file("plain/x.onnx")),
+      IoError);
   write_text_file(folder.file("x.onnx.checkpoint"), "damaged");
   CHECK_THROWS_AS(train_network(small_options(), shipped_training_images(), folder.file("x.onnx")),
                   IoError);

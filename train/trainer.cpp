@@ -6,13 +6,14 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <cstring>
+#include <filesystem>
 #include <numbers>
 #include <numeric>
 
 #include "chip/onnx_writer.hpp"
 #include "core/cache.hpp"
 #include "core/errors.hpp"
+#include "core/json_file.hpp"
 #include "core/progress.hpp"
 #include "train/checkpoint.hpp"
 #include "train/export_onnx.hpp"
@@ -197,6 +198,8 @@ TrainingResult train_network(const TrainingOptions& options, const chip::ImageSe
             "holds {} images, but {} are set aside for validation (training.validation_images)",
             images.size(), options.validation_images));
   }
+  const std::filesystem::path folder = std::filesystem::absolute(out).parent_path();
+  make_output_folder(folder.string());  // now, not after the first epoch
   at::set_num_threads(options.threads);
   at::globalContext().setDeterministicAlgorithms(true, false);
   const std::string key = checkpoint_key(options, images), checkpoint = out + ".checkpoint";
