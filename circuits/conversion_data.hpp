@@ -22,7 +22,7 @@ struct CircuitParams {
   double v_dd_wl = 3.3;          // [V] supply of the word line pre-driver
   double r_driver = 200.0;       // [ohm] row driver
   double c_bl = 2e-15;           // [F] bit line wire of the column's share and driver output
-  double c_line = 20e-15;        // [F] source line: neuron side
+  double c_line = 220e-15;        // [F] source line: neuron side
   double c_line_cell = 0.84e-15; // [F] source line wire per row (1.08 mm at 0.2 fF/um over 256 rows)
   double c_wl_cell = 1.0e-15;    // [F] word line wire per cell
   double r_wl = 10.0;            // [ohm] series resistance of the word line: slows its edges
@@ -36,7 +36,7 @@ struct ReadPoint {
   double v_trim = 0.0;        // [V] reference of the sampled line minus VREF: nulls the charge that the falling word lines put on the line
   double v_decrement = 0.04;  // [V]
   int pulse_multiplier = 1;   // [1] samples of the least significant bit
-  int max_code = 63;          // [1]
+  int max_code = 31;          // [1] 6 bits with the sign
 };
 
 // One conversion to run.

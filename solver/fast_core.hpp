@@ -2,7 +2,7 @@
 //
 // Shapes: R rows (bit lines, each with its word line and driver), C columns (source lines, each with its neuron), B inputs of a batch.
 // A conversion applies `bits` magnitude bits, least significant first; in bit k row i is driven to level −1, 0 or +1 of the read voltage,
-// the word lines pulse once, and the held line is sampled and integrated pulse_multiplier · 2^k times (neurram.md 3.3a).
+// the word lines pulse once, and the held line is sampled and integrated pulse_multiplier · 2^k times (Wan et al. 2022, Fig. 3e).
 #pragma once
 #include <Eigen/Core>
 #include <cstdint>
@@ -21,7 +21,7 @@ using CodeMatrix = Eigen::Matrix<std::int16_t, Eigen::Dynamic, Eigen::Dynamic>; 
 // Settings of the chip for one mapped matrix; chosen on training data only.
 struct OperatingPoint {
   double v_read = 0.3;         // [V] read amplitude of the drivers around their centre
-  double v_center = 0.0;       // [V] centre of the drivers minus VREF: the trim that nulls the systematic offset
+  double v_trim = 0.0;         // [V] reference of the sampled line minus VREF: nulls the charge that falling word lines leave on the line
   double v_decrement = 0.05;   // [V] charge decrement level; one LSB before the ADC is v_decrement · C_sample/C_integ
   int pulse_multiplier = 1;    // [1] sample-integrate cycles of the least significant bit
   int max_code = 63;           // [1] unary steps after which the conversion stops
@@ -48,10 +48,13 @@ class FastCore {
   // the middle of its interval. decode() applies it: C × B.
   void decode(const CodeMatrix& codes, Eigen::MatrixXf& sums) const;
   double lsb() const;  // [V] one LSB before the ADC
+  double fall_misfit() const;  // [V] rms error of the regression for the falling word lines, on the inputs it was made with
+  double map_misfit() const;   // [V] largest rms error of the cubic maps
 
  private:
   struct State;
-  std::unique_ptr<const State> state_;
+  void calibrate_decoder(const Eigen::MatrixXd& conductance);
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace mho::solver

@@ -1,0 +1,51 @@
+// Fits the behavioural neuron to records of conversions, whatever made them: ngspice runs, measurements or the model itself.
+//
+// Three fits, each on what the part sees: the line (transistor law and capacitance) on driven line voltages, the charge of the falling word lines (linear least
+// squares) on held ones, the neuron (amplifier, switches, injection, each polarity's decrement on its own) on the output after every integration. Levenberg-Marquardt
+// from Eigen's port of MINPACK.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "circuits/control_program.hpp"
+#include "circuits/conversion_data.hpp"
+#include "solver/neuron_model.hpp"
+
+namespace mho::solver {
+
+struct CalibrationData {
+  std::vector<circuits::ColumnInput> inputs;
+  std::vector<circuits::ConversionRecord> records;
+};
+
+struct FitReport {
+  double line_rms = 0, kick_rms = 0, neuron_rms = 0;  // [V] residual rms on the data of each fit; neuron at the output
+  int line_points = 0, kick_points = 0, neuron_points = 0;
+  int iterations = 0;
+};
+
+struct CalibrationOptions {
+  int threads = 2;
+  int max_iterations = 40;
+  bool progress = true;
+};
+
+// Starts from `start` (its circuit constants are kept). Throws NumericalError when a fit does not converge to finite parameters, Error without data.
+NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlProgram& program, const CalibrationData& data,
+                             const CalibrationOptions& options, FitReport* report = nullptr);
+
+// How far the ODE form is from records of conversions that it is given: nothing is fitted here.
+struct ConversionError {
+  size_t index;             // of the input
+  double v_error;           // [LSB] integrated voltage, model − record; one LSB before the ADC
+  int code, model_code;
+  double residue_distance;  // [LSB] distance of the record's residues from the nearest decision
+};
+std::vector<ConversionError> compare_with_records(const NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data, int threads);
+
+// One LSB before the ADC [V]: v_decrement · C_sample/C_integ.
+double lsb(const circuits::CircuitParams& circuit, const circuits::ReadPoint& point);
+
+}  // namespace mho::solver

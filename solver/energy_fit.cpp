@@ -1,0 +1,104 @@
+#include "solver/energy_fit.hpp"
+
+#include <Eigen/QR>
+#include <cmath>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "solver/line.hpp"
+
+namespace mho::solver {
+namespace {
+
+double word_line_on_time(const circuits::ControlProgram& program) {
+  for (const circuits::Phase& phase : program.phases) {
+    double rise = -1.0;
+    for (const circuits::Event& e : phase.events) {
+      if (e.signal != static_cast<int>(circuits::Signal::wl)) continue;
+      if (e.level) rise = e.time;
+      else if (rise >= 0.0) return e.time - rise;
+    }
+  }
+  return 0.0;
+}
+
+using Member = double EventCounts::*;
+using Coefficient = double EnergyModel::Coefficients::*;
+struct Feature {
+  Member count;
+  Coefficient coefficient;
+};
+
+// Which events each component can depend on.
+std::vector<Feature> features(Component c) {
+  using E = EventCounts;
+  using K = EnergyModel::Coefficients;
+  switch (c) {
+    case Component::array:
+      return {{&E::array_joule, &K::array_joule}, {&E::line_charge_joule, &K::line_joule}, {&E::wl_pulses, &K::wl_pulse}, {&E::conversions, &K::conversion}};
+    case Component::word_line: return {{&E::wl_pulses, &K::wl_pulse}, {&E::conversions, &K::conversion}};
+    case Component::amplifier:
+    case Component::switches: return {{&E::conversions, &K::conversion}, {&E::samples, &K::sample}, {&E::decrements, &K::decrement}};
+    case Component::comparator: return {{&E::compares, &K::compare}};
+    case Component::bias: return {{&E::time, &K::time}};
+  }
+  return {};
+}
+
+}  // namespace
+
+EventCounts events_of(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
+                      const circuits::ConversionRecord& record) {
+  EventCounts n;
+  const double rows = static_cast<double>(input.conductance.size()), bits = static_cast<double>(input.levels.size());
+  n.conversions = 1;
+  n.wl_pulses = rows * bits / columns_per_word_line;
+  n.bit_columns = bits;
+  for (int samples : circuits::samples_per_bit(input.levels.size(), input.point.pulse_multiplier)) n.samples += samples;
+  n.decrements = record.decrements;
+  n.compares = record.decrements + 1;
+  n.time = n.core_time = record.duration;
+  const double t_on = word_line_on_time(program);
+  // The line before the first pulse stands at its reference; before the others at what the samples left, which the held voltage stands for.
+  double before = input.point.v_trim;
+  for (size_t k = 0; k < input.levels.size(); ++k) {
+    const double driven = record.v_line_driven[k];
+    for (size_t i = 0; i < input.conductance.size(); ++i) {
+      const double drive = input.levels[k][i] * input.point.v_read;
+      if (drive != 0.0) n.array_joule += t_on * drive * cell_current(model.transistor, model.circuit.r_driver, input.conductance[i], drive, driven);
+    }
+    n.line_charge_joule += model.neuron.c_line * model.circuit.v_ref * (driven - before);
+    before = record.v_line_held[k];
+  }
+  return n;
+}
+
+EnergyBreakdown energy_of(const circuits::ConversionRecord& record, int neurons_per_bias) {
+  EnergyBreakdown e;
+  for (size_t c = 0; c < e.joule.size(); ++c) e.joule[c] = record.joule[c];
+  e[Component::bias] /= neurons_per_bias;
+  return e;
+}
+
+EnergyModel fit_energy(const NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data) {
+  if (data.records.empty()) throw Error("calibration: there are no conversions to fit energies to");
+  EnergyModel fit;
+  std::vector<EventCounts> counts;
+  for (size_t r = 0; r < data.records.size(); ++r) counts.push_back(events_of(model, program, data.inputs[r], data.records[r]));
+  for (size_t c = 0; c < component_names.size(); ++c) {
+    const auto columns = features(static_cast<Component>(c));
+    Eigen::MatrixXd a(static_cast<Eigen::Index>(counts.size()), static_cast<Eigen::Index>(columns.size()));
+    Eigen::VectorXd scale = Eigen::VectorXd::Zero(a.cols());
+    for (Eigen::Index i = 0; i < a.rows(); ++i) {
+      const double joule = energy_of(data.records[static_cast<size_t>(i)], fit.neurons_per_bias).joule[c];
+      for (Eigen::Index f = 0; f < a.cols(); ++f) a(i, f) = counts[static_cast<size_t>(i)].*columns[static_cast<size_t>(f)].count / joule;
+    }
+    for (Eigen::Index f = 0; f < a.cols(); ++f) scale[f] = std::max(a.col(f).norm(), 1e-300);
+    const Eigen::MatrixXd scaled = a * scale.cwiseInverse().asDiagonal();
+    const Eigen::VectorXd x = scaled.colPivHouseholderQr().solve(Eigen::VectorXd::Ones(a.rows())).cwiseQuotient(scale);
+    for (Eigen::Index f = 0; f < a.cols(); ++f) fit.component[c].*columns[static_cast<size_t>(f)].coefficient = x[f];
+  }
+  return fit;
+}
+
+}  // namespace mho::solver

@@ -1,0 +1,252 @@
+#include "solver/fast_core.hpp"
+
+#include <Eigen/Cholesky>
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "core/random.hpp"
+#include "solver/fall_emulator.hpp"
+#include "solver/line.hpp"
+#include "solver/neuron_model.hpp"
+#include "solver/phase_map.hpp"
+
+// Driven line of column j, with u = line and each cell's current linear in it at its level's own slope (cell_current):
+//   Σ_i I_i(u) = A − B u + c_line du/dt = 0,  A = Σ_{+} a⁺ + Σ_{−} a⁻,  B = b⁰ + Σ_{+} (b⁺ − b⁰) + Σ_{−} (b⁻ − b⁰).
+// Shared row drivers add the difference of two linear maps of the levels, with and without sharing: H_shared − H_own.
+
+namespace mho::solver {
+namespace {
+
+using Matrix = Eigen::MatrixXf;
+
+// Linear map from driver voltages to settled lines (C × R). shared: one driver of resistance r per row feeds all columns; otherwise each cell has its own.
+Eigen::MatrixXd settled_map(const Eigen::MatrixXd& g, double r, bool shared) {
+  if (!shared) {
+    const Eigen::MatrixXd own = g.array() / (1.0 + r * g.array());
+    const Eigen::VectorXd total = own.colwise().sum();
+    return total.cwiseInverse().asDiagonal() * own.transpose();
+  }
+  const Eigen::VectorXd d = (1.0 + r * g.rowwise().sum().array()).inverse();
+  const Eigen::MatrixXd dg = d.asDiagonal() * g;  // R × C
+  Eigen::MatrixXd a = -r * g.transpose() * dg;
+  a.diagonal() += g.colwise().sum().transpose();
+  return a.ldlt().solve(dg.transpose());
+}
+
+}  // namespace
+
+struct FastCore::State {
+  OperatingPoint point;
+  int bits = 0;
+  Eigen::Index rows = 0, columns = 0;
+  double lsb = 0, t_on = 0, c_line = 0, v_read = 0, v_ref = 0;
+  double reach = 0.7, line_span = 0.36;  // [V] range that the maps are used in: a fifth beyond where they were made
+  Matrix up, down;     // 4C × R each: a⁺, b⁺ − b⁰, the shared-driver map and s of the fall; the same for −1
+  Eigen::VectorXf slope0;         // b⁰
+  FallEmulator fall;
+  PhaseMap map;
+  Eigen::VectorXf gain, offset;   // decode: sums = gain · v + offset
+  std::vector<float> up_thresholds, down_thresholds;  // [V] from the sign decision
+  float inverse_step = 0;
+  std::vector<float> code_voltage_up, code_voltage_down;  // [V] middle of the interval of code k, k ≥ 0
+};
+
+FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance, const OperatingPoint& point, int bits) {
+  if (conductance.rows() < 1 || conductance.cols() < 1 || bits < 1) throw Error("a core needs at least one row, one column and one bit");
+  auto state = std::make_unique<State>();
+  State& s = *state;
+  s.point = point;
+  s.bits = bits;
+  s.rows = conductance.rows();
+  s.columns = conductance.cols();
+  s.v_read = point.v_read;
+  s.c_line = neuron.neuron.c_line;
+  s.lsb = point.v_decrement * neuron.circuit.c_sample / neuron.circuit.c_integ;
+  s.v_ref = neuron.circuit.v_ref;
+  s.up.resize(4 * s.columns, s.rows);
+  s.down.resize(4 * s.columns, s.rows);
+  s.slope0.resize(s.columns);
+  Eigen::MatrixXd cell(s.rows, s.columns);  // conductance of cell and transistor without the driver, between the signs
+  for (Eigen::Index j = 0; j < s.columns; ++j) {
+    double b0_sum = 0;
+    for (Eigen::Index i = 0; i < s.rows; ++i) {
+      const double g = std::max(conductance(i, j), 1e-9), r = neuron.circuit.r_driver;
+      double slope_up = 0, slope_down = 0, slope_zero = 0;
+      const double i_up = cell_current(neuron.transistor, r, g, point.v_read, 0.0, &slope_up);
+      const double i_down = cell_current(neuron.transistor, r, g, -point.v_read, 0.0, &slope_down);
+      cell_current(neuron.transistor, r, g, 0.0, 0.0, &slope_zero);
+      b0_sum -= slope_zero;
+      s.up(j, i) = static_cast<float>(i_up);
+      s.down(j, i) = static_cast<float>(i_down);
+      s.up(s.columns + j, i) = static_cast<float>(slope_zero - slope_up);
+      s.down(s.columns + j, i) = static_cast<float>(slope_zero - slope_down);
+      const double mean_g = 0.5 * (i_up - i_down) / point.v_read;
+      cell(i, j) = mean_g / (1.0 - r * mean_g);
+    }
+    s.slope0[j] = static_cast<float>(b0_sum);
+  }
+  const Eigen::MatrixXd shared = point.v_read * (settled_map(cell, neuron.circuit.r_driver, true) - settled_map(cell, neuron.circuit.r_driver, false));
+  s.up.middleRows(2 * s.columns, s.columns) = shared.cast<float>();
+  s.down.middleRows(2 * s.columns, s.columns) = -shared.cast<float>();
+  s.map = make_phase_map(neuron, point, bits);
+  s.t_on = s.map.t_word_line;
+  s.fall = FallEmulator(neuron, conductance, point);
+  s.up.bottomRows(s.columns) = s.fall.share().transpose();
+  s.down.bottomRows(s.columns) = s.fall.share().transpose();
+  for (double t : s.map.adc.up) s.up_thresholds.push_back(static_cast<float>(t - s.map.adc.threshold));
+  for (double t : s.map.adc.down) s.down_thresholds.push_back(static_cast<float>(s.map.adc.threshold - t));
+  s.inverse_step = static_cast<float>(1.0 / s.lsb);
+  state_ = std::move(state);
+  calibrate_decoder(conductance);
+}
+
+// Digital normalisation and the voltages that codes stand for.
+void FastCore::calibrate_decoder(const Eigen::MatrixXd& conductance) {
+  State& s = *state_;
+  const int bits = s.bits;
+  // The straight line through integrated voltage against Σ x G on random inputs, as the chip regresses its columns on known inputs.
+  constexpr Eigen::Index samples = 192;
+  std::vector<LevelMatrix> levels(static_cast<size_t>(bits), LevelMatrix(s.rows, samples));
+  Eigen::MatrixXf codes(s.rows, samples);
+  const int full = (1 << bits) - 1;
+  for (Eigen::Index b = 0; b < samples; ++b) {
+    RandomStream random(2, 0, 0, static_cast<std::uint32_t>(b), Purpose::calibration_plan);
+    const double density = random.uniform();
+    for (Eigen::Index i = 0; i < s.rows; ++i) {
+      int code = random.uniform() < density ? static_cast<int>(random.below(static_cast<std::uint32_t>(full + 1))) : 0;
+      if (i % 2 == 1) code = -static_cast<int>(codes(i - 1, b));
+      codes(i, b) = static_cast<float>(code);
+      for (int k = 0; k < bits; ++k) levels[static_cast<size_t>(k)](i, b) = static_cast<std::int8_t>((std::abs(code) >> k & 1) * (code < 0 ? -1 : 1));
+    }
+  }
+  Matrix v;
+  integrate(levels, v);
+  const Matrix exact = conductance.transpose().cast<float>() * codes;
+  s.gain.resize(s.columns);
+  s.offset.resize(s.columns);
+  for (Eigen::Index j = 0; j < s.columns; ++j) {
+    const Eigen::ArrayXd x = v.row(j).cast<double>().transpose().array(), y = exact.row(j).cast<double>().transpose().array();
+    const double mx = x.mean(), my = y.mean(), sxx = (x - mx).square().sum(), sxy = ((x - mx) * (y - my)).sum();
+    // Regressed on y, so that noise-free voltages decode without bias.
+    const double syy = (y - my).square().sum(), slope = sxy != 0 ? syy / sxy : 0.0;
+    s.gain[j] = static_cast<float>(sxx > 0 ? slope : 0.0);
+    s.offset[j] = static_cast<float>(my - (sxx > 0 ? slope : 0.0) * mx);
+  }
+  const AdcMap& adc = s.map.adc;
+  for (int k = 0; k <= s.point.max_code; ++k) {
+    const auto middle = [&](const std::vector<double>& t) {
+      const size_t n = static_cast<size_t>(k);
+      if (k == 0) return t.empty() ? 0.0 : 0.5 * (adc.threshold + t[0]);
+      return n < t.size() ? 0.5 * (t[n - 1] + t[n]) : t[n - 1] + 0.5 * (n > 1 ? t[n - 1] - t[n - 2] : t[0] - adc.threshold);
+    };
+    s.code_voltage_up.push_back(static_cast<float>(middle(adc.up)));
+    s.code_voltage_down.push_back(static_cast<float>(middle(adc.down)));
+  }
+  // Code 0 comes from both signs.
+  s.code_voltage_up[0] = s.code_voltage_down[0] = 0.5f * (s.code_voltage_up[0] + s.code_voltage_down[0]);
+}
+
+FastCore::~FastCore() = default;
+FastCore::FastCore(FastCore&&) noexcept = default;
+FastCore& FastCore::operator=(FastCore&&) noexcept = default;
+Eigen::Index FastCore::rows() const { return state_->rows; }
+Eigen::Index FastCore::columns() const { return state_->columns; }
+int FastCore::bits() const { return state_->bits; }
+double FastCore::lsb() const { return state_->lsb; }
+double FastCore::fall_misfit() const { return state_->fall.misfit(); }
+double FastCore::map_misfit() const { return state_->map.fit_rms; }
+
+void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v_integrated, EventCounts* counts) const {
+  const State& s = *state_;
+  MHO_ASSERT(static_cast<int>(levels.size()) == s.bits);
+  const Eigen::Index batch = levels[0].cols(), columns = s.columns;
+  v_integrated.setConstant(columns, batch, static_cast<float>(s.map.out_initial));
+  Matrix line = Matrix::Constant(columns, batch, static_cast<float>(s.point.v_trim));  // held line at the start of a bit
+  Matrix up(s.rows, batch), down(s.rows, batch), sum_up(4 * columns, batch), sum_down(4 * columns, batch);
+  double conduction = 0, line_charge = 0;
+  const double trim = s.point.v_trim, rate = s.t_on / s.c_line;
+  for (int k = 0; k < s.bits; ++k) {
+    const LevelMatrix& level = levels[static_cast<size_t>(k)];
+    up = (level.array() > 0).cast<float>();
+    down = (level.array() < 0).cast<float>();
+    sum_up.noalias() = s.up * up;
+    sum_down.noalias() = s.down * down;
+    const BitMap& map = s.map.bits[static_cast<size_t>(k)];
+    for (Eigen::Index b = 0; b < batch; ++b) {
+      const double n_up = up.col(b).sum(), n_down = down.col(b).sum();
+      const float *pu = sum_up.col(b).data(), *pd = sum_down.col(b).data();
+      for (Eigen::Index j = 0; j < columns; ++j) {
+        const double a_up = pu[j], a_down = pd[j], slope = s.slope0[j] + pu[columns + j] + pd[columns + j];
+        const double settled = (a_up + a_down) / slope + pu[2 * columns + j] + pd[2 * columns + j];
+        const double p_up = pu[3 * columns + j], p_down = pd[3 * columns + j];
+        double driven = settled;
+        const double exponent = rate * slope;
+        if (exponent < 12.0) {  // otherwise what is left of the start is below 1e-5
+          // The rising edge lifts the line by what the falling one will take.
+          const double start = line(j, b) - s.fall.step(j, settled, n_up, n_down, p_up, p_down);
+          driven += (start - settled) * std::exp(-exponent);
+        }
+        const double held = driven + s.fall.step(j, driven, n_up, n_down, p_up, p_down);
+        conduction += s.v_read * (a_up - a_down) - driven * (a_up + a_down);
+        line_charge += driven - line(j, b);
+        const double u = std::clamp(held - trim, -s.line_span, s.line_span), v = v_integrated(j, b);
+        v_integrated(j, b) = static_cast<float>(std::clamp(evaluate(map.out, v, u), -s.reach, s.reach));
+        line(j, b) = static_cast<float>(trim + evaluate(map.line, v, u));
+      }
+    }
+  }
+  if (!counts) return;
+  const double n = static_cast<double>(batch);
+  counts->wl_pulses += n * static_cast<double>(s.rows) * s.bits;
+  counts->bit_columns += n * static_cast<double>(columns) * s.bits;
+  for (const BitMap& bit : s.map.bits) counts->samples += n * static_cast<double>(columns) * bit.samples;
+  counts->array_joule += conduction * s.t_on;
+  counts->line_charge_joule += line_charge * s.c_line * s.v_ref;
+}
+
+void FastCore::convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, EventCounts* counts) const {
+  const State& s = *state_;
+  const AdcMap& adc = s.map.adc;
+  codes.resize(v_integrated.rows(), v_integrated.cols());
+  const float middle = static_cast<float>(adc.threshold);
+  double decrements = 0, core_time = 0;
+  for (Eigen::Index b = 0; b < codes.cols(); ++b) {
+    double most = 0;
+    for (Eigen::Index j = 0; j < codes.rows(); ++j) {
+      const float v = v_integrated(j, b);
+      // Thresholds are almost evenly spaced: start from the nominal step and walk.
+      const bool positive = v > middle;
+      const std::vector<float>& t = positive ? s.up_thresholds : s.down_thresholds;  // distances from the middle, ascending
+      const float d = positive ? v - middle : middle - v;
+      int code = std::clamp(static_cast<int>(d * s.inverse_step), 0, static_cast<int>(t.size()));
+      while (code > 0 && d < t[static_cast<size_t>(code - 1)]) --code;
+      while (code < static_cast<int>(t.size()) && d >= t[static_cast<size_t>(code)]) ++code;
+      codes(j, b) = static_cast<std::int16_t>(positive ? code : -code);
+      decrements += code + 1;
+      most = std::max(most, static_cast<double>(code + 1));
+    }
+    core_time += s.map.t_integrate + most * s.map.t_decrement;
+  }
+  if (!counts) return;
+  const double n = static_cast<double>(codes.size());
+  counts->conversions += n;
+  counts->decrements += decrements;
+  counts->compares += decrements + n;
+  counts->time += n * s.map.t_integrate + decrements * s.map.t_decrement;
+  counts->core_time += core_time;
+}
+
+void FastCore::decode(const CodeMatrix& codes, Eigen::MatrixXf& sums) const {
+  const State& s = *state_;
+  sums.resize(codes.rows(), codes.cols());
+  for (Eigen::Index b = 0; b < codes.cols(); ++b)
+    for (Eigen::Index j = 0; j < codes.rows(); ++j) {
+      const int code = codes(j, b);
+      const float v = code >= 0 ? s.code_voltage_up[static_cast<size_t>(code)] : s.code_voltage_down[static_cast<size_t>(-code)];
+      sums(j, b) = s.gain[j] * v + s.offset[j];
+    }
+}
+
+}  // namespace mho::solver

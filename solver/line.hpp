@@ -1,0 +1,22 @@
+// The source line: cells in series with their select transistors and drivers, and the line's current while the word
+// lines are on. Voltages are relative to VREF.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "solver/neuron_model.hpp"
+
+namespace mho::solver {
+
+// Current [A] from the driver at `drive` through driver resistance, cell `conductance` and transistor into a line at `line`. Derivative by the line in *slope [S].
+double cell_current(const TransistorParams& transistor, double r_driver, double conductance, double drive, double line, double* slope = nullptr);
+
+// The column's current into the line as a quadratic in its voltage, exact at three points of [lo, hi]: 256 cells are summed three times, not once per time step.
+struct LineCurrent {
+  double centre, c0, c1, c2;  // I(v) = c0 + c1 (v − centre) + c2 (v − centre)²
+  double at(double v) const { return c0 + (v - centre) * (c1 + c2 * (v - centre)); }
+};
+LineCurrent line_current(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read);
+
+}  // namespace mho::solver

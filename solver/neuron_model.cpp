@@ -1,0 +1,40 @@
+#include "solver/neuron_model.hpp"
+
+namespace mho::solver {
+namespace {
+
+template <class S>
+Json table_to_json(const S& values) {
+  Json json;
+  for (const Parameter<S>& p : ParameterTable<S>::table) json[std::string(p.key)] = quantity(values.*p.member, p.unit);
+  return json;
+}
+
+template <class S>
+void table_from_json(const Json& json, S& values) {
+  for (const Parameter<S>& p : ParameterTable<S>::table) values.*p.member = json.at(std::string(p.key)).at("value").get<double>();
+}
+
+}  // namespace
+
+void to_json(Json& json, const NeuronModel& m) {
+  json = Json{{"circuit", table_to_json(m.circuit)}, {"transistor", table_to_json(m.transistor)}, {"neuron", table_to_json(m.neuron)},
+              {"fall", table_to_json(m.fall)}, {"program", m.program},
+              {"range", Json{{"rows", {m.min_rows, m.max_rows}}, {"v_read", quantity(m.max_v_read, "V")},
+                             {"v_integrated", quantity(m.max_abs_v_integrated, "V")}}}};
+}
+
+void from_json(const Json& json, NeuronModel& m) {
+  table_from_json(json.at("circuit"), m.circuit);
+  table_from_json(json.at("transistor"), m.transistor);
+  table_from_json(json.at("neuron"), m.neuron);
+  table_from_json(json.at("fall"), m.fall);
+  json.at("program").get_to(m.program);
+  const Json& range = json.at("range");
+  m.min_rows = range.at("rows").at(0).get<double>();
+  m.max_rows = range.at("rows").at(1).get<double>();
+  m.max_v_read = range.at("v_read").at("value").get<double>();
+  m.max_abs_v_integrated = range.at("v_integrated").at("value").get<double>();
+}
+
+}  // namespace mho::solver

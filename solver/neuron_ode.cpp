@@ -1,0 +1,248 @@
+#include "solver/neuron_ode.hpp"
+
+#include <Eigen/LU>
+#include <algorithm>
+#include <array>
+#include <boost/numeric/odeint/integrate/integrate_adaptive.hpp>
+#include <boost/numeric/odeint/stepper/generation.hpp>
+#include <boost/numeric/odeint/stepper/runge_kutta_dopri5.hpp>
+#include <cmath>
+
+#include "core/errors.hpp"
+#include "solver/line.hpp"
+#include "solver/word_line_fall.hpp"
+
+namespace mho::solver {
+namespace {
+namespace odeint = boost::numeric::odeint;
+using circuits::Signal;
+enum { line, left, input_node, plate, out, drive, state_count };
+using State = std::array<double, state_count>;
+
+double saturate(double current, double up, double down) {
+  return current >= 0 ? up * std::tanh(current / up) : down * std::tanh(current / down);
+}
+
+// Falls from 1 to 0 within 0.1 V of the limit.
+double swing(double room) { return room >= 0.1 ? 1.0 : room <= 0.0 ? 0.0 : std::tanh(3.0 * room / 0.1) / std::tanh(3.0); }
+
+class System {
+ public:
+  System(const NeuronModel& model, const circuits::ReadPoint& point) : p_(model.neuron), v_ref_trim_(point.v_trim), v_decrement_(point.v_decrement) {
+    const double cs = model.circuit.c_sample, ci = model.circuit.c_integ;
+    Eigen::Matrix3d c;
+    c << cs + p_.c_l, -cs, 0, -cs, cs + ci + p_.c_x, -ci, 0, -ci, ci + p_.c_b;
+    inverse_ = c.inverse();
+  }
+  std::array<bool, circuits::signal_count> on{};
+  bool array_on = false;
+  LineCurrent array{};
+
+  void operator()(const State& y, State& dy, double) const {
+    const double gl = 1.0 / p_.r_line, ga = 1.0 / p_.r_az, gi = 1.0 / p_.r_int;
+    const double i_sample = is(Signal::ssl) ? (y[line] - y[left]) * gl : 0.0;
+    double i_left = i_sample;
+    if (is(Signal::ref)) i_left += (v_ref_trim_ - y[left]) * gl;
+    if (is(Signal::sdp)) i_left += (v_ref_trim_ + v_decrement_ - y[left]) * gl;
+    if (is(Signal::sdn)) i_left += (v_ref_trim_ - v_decrement_ - y[left]) * gl;
+    const double i_az = is(Signal::az) ? (y[out] - y[input_node]) * ga : 0.0;
+    const double i_int = is(Signal::integrate) ? (y[out] - y[plate]) * gi : 0.0;
+    const double i_plate = i_int - (is(Signal::cmp) ? y[plate] * gi : 0.0);
+    dy[line] = ((array_on ? array.at(y[line]) : 0.0) - i_sample) / p_.c_line;
+    dy[left] = inverse_(0, 0) * i_left + inverse_(0, 1) * i_az + inverse_(0, 2) * i_plate;
+    dy[input_node] = inverse_(1, 0) * i_left + inverse_(1, 1) * i_az + inverse_(1, 2) * i_plate;
+    dy[plate] = inverse_(2, 0) * i_left + inverse_(2, 1) * i_az + inverse_(2, 2) * i_plate;
+    const double i = p_.gm * y[drive];
+    const double limited = i * (i >= 0 ? swing(p_.v_high - y[out]) : swing(y[out] - p_.v_low));
+    dy[out] = (limited - p_.g_out * y[out] - i_az - i_int) / p_.c_out;
+    dy[drive] = (saturate(p_.gm * (p_.v_offset - y[input_node]), p_.i_up, p_.i_down) / p_.gm - y[drive]) / p_.tau;
+  }
+  // Charge q [C] onto one of left, input_node, plate.
+  void inject(State& y, int node, double q) const {
+    for (int n = 0; n < 3; ++n) y[static_cast<size_t>(left + n)] += inverse_(n, node - left) * q;
+  }
+
+ private:
+  bool is(Signal s) const { return on[static_cast<size_t>(s)]; }
+  const NeuronParams& p_;
+  double v_ref_trim_, v_decrement_;
+  Eigen::Matrix3d inverse_;
+};
+
+// The neuron's state and what control edges do to it.
+class Machine {
+ public:
+  Machine(const NeuronModel& model, const circuits::ReadPoint& point, double tolerance)
+      : model_(model), point_(point), tolerance_(tolerance), system_(model, point) {
+    y.fill(0.0);
+    y[line] = y[left] = point.v_trim;
+    y[input_node] = y[out] = model.neuron.v_offset;
+  }
+  State y;
+  double t = 0.0;
+  size_t steps = 0;
+  OdeWaveform* waveform = nullptr;
+  System& system() { return system_; }
+
+  void advance_to(double end) {
+    if (end <= t + 1e-16) return;
+    using Stepper = odeint::runge_kutta_dopri5<State>;
+    const auto observe = [&](const State& now, double time) {
+      if (!waveform) return;
+      waveform->t.push_back(time);
+      waveform->v_out.push_back(now[out]);
+      waveform->v_line.push_back(now[line]);
+      waveform->v_x.push_back(now[input_node]);
+    };
+    steps += odeint::integrate_adaptive(odeint::make_controlled<Stepper>(tolerance_, 1e-6), std::cref(system_), y, t, end, std::min(5e-11, end - t), observe);
+    t = end;
+  }
+
+  // A control line other than the word line. decrement_sign: sign of the charge decrement that is under way, 0 for a sample of the line.
+  void set(size_t signal, bool level, int decrement_sign, bool counts_on_line) {
+    const bool was = system_.on[signal];
+    system_.on[signal] = level;
+    if (was == level || level) return;
+    const NeuronParams& p = model_.neuron;
+    if (signal == static_cast<size_t>(Signal::az)) {
+      system_.inject(y, input_node, p.q_az + (decrement_sign > 0 ? p.q_up : decrement_sign < 0 ? p.q_down : 0.0));
+    } else if (signal == static_cast<size_t>(Signal::integrate)) {
+      system_.inject(y, plate, p.q_int + y[plate] * (p.q_int_slope + p.q_int_curve * y[plate]));
+    } else if (signal == static_cast<size_t>(Signal::ssl) && counts_on_line) {
+      y[line] += (p.q_line + p.q_line_slope * (y[line] - point_.v_trim)) / p.c_line;
+    }
+  }
+
+ private:
+  const NeuronModel& model_;
+  circuits::ReadPoint point_;
+  double tolerance_;
+  System system_;
+};
+
+// One conversion: control state, machine and record.
+class Conversion {
+ public:
+  Conversion(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input, const OdeOptions& options)
+      : model_(model), program_(program), input_(input), options_(options), machine_(model, input.point, options.tolerance),
+        state_(program, circuits::samples_per_bit(input.levels.size(), input.point.pulse_multiplier), input.point.max_code) {
+    if (options.waveform) machine_.waveform = &result_.waveform;
+  }
+
+  OdeResult run() {
+    while (!state_.ended() && state_.decrements() <= options_.max_decrements) step();
+    result_.record.code = state_.code();
+    result_.record.sign = state_.sign();
+    result_.record.decrements = state_.decrements();
+    result_.record.duration = machine_.t;
+    result_.steps = machine_.steps;
+    return std::move(result_);
+  }
+
+ private:
+  void apply(const circuits::Event& event) {
+    const size_t s = static_cast<size_t>(state_.resolve(event));
+    if (s == static_cast<size_t>(Signal::wl)) return word_line(event.level);
+    machine_.set(s, event.level, state_.decrements() > 0 ? (state_.sign() >= 0 ? 1 : -1) : 0, state_.bit() >= 0);
+  }
+
+  void word_line(bool level) {
+    const size_t bit = static_cast<size_t>(state_.bit());
+    const auto& levels = input_.levels[bit];
+    double& v = machine_.y[line];
+    System& system = machine_.system();
+    const auto fall = [&](double from) { return line_after_fall(model_, input_.conductance, levels, input_.point.v_read, from); };
+    if (level) {
+      system.array = line_current(model_, input_.conductance, levels, input_.point.v_read);
+      // The rising edge brings the charge that the falling one will take away.
+      v -= fall(system.array.centre) - system.array.centre;
+      system.array_on = true;
+      return;
+    }
+    system.array_on = false;
+    result_.record.v_line_driven.push_back(v);
+    v = options_.follow ? options_.follow->v_line_held[bit] : fall(v);
+    result_.record.v_line_held.push_back(v);
+  }
+
+  void step() {
+    const circuits::Step& step = state_.step();
+    const double start = machine_.t, end = start + state_.phase().duration;
+    for (const circuits::Event& event : state_.phase().events) {
+      machine_.advance_to(start + event.time);
+      apply(event);
+    }
+    machine_.advance_to(end);
+    circuits::ConversionRecord& r = result_.record;
+    const double v_ref = model_.circuit.v_ref;
+    const State& y = machine_.y;
+    r.steps.push_back({state_.step_index(), end, y[out], y[line], v_ref + y[input_node], v_ref + y[left], v_ref + y[plate], {}});
+    if (state_.decrements() > 0 && step.decision == circuits::Decision::none && step.name.find("integrate") != std::string::npos)
+      r.v_residue.push_back(y[out]);
+    if (step.decision == circuits::Decision::sign) r.v_integrated = before_decision_;
+    before_decision_ = y[out];
+    state_.advance(decide(step));
+  }
+
+  bool decide(const circuits::Step& step) {
+    if (options_.follow && step.decision != circuits::Decision::none) {
+      const bool positive = options_.follow->sign > 0;
+      const bool last = state_.decrements() >= options_.follow->decrements && std::abs(options_.follow->code) < input_.point.max_code;
+      return step.decision == circuits::Decision::sign || !last ? positive : !positive;
+    }
+    return machine_.y[out] > 0.0;
+  }
+
+  const NeuronModel& model_;
+  const circuits::ControlProgram& program_;
+  const circuits::ColumnInput& input_;
+  const OdeOptions& options_;
+  OdeResult result_;
+  Machine machine_;
+  circuits::ControlState state_;
+  double before_decision_ = 0.0;
+};
+
+}  // namespace
+
+OdeResult simulate_conversion(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
+                              const OdeOptions& options) {
+  return Conversion(model, program, input, options).run();
+}
+
+HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ReadPoint& point, const HeldState& start,
+                         std::span<const int> steps, int decrement_sign) {
+  Machine machine(model, point, 1e-6);
+  // Held: C_integ closed around the amplifier, the left plate at its reference.
+  machine.system().on[static_cast<size_t>(Signal::integrate)] = true;
+  machine.system().on[static_cast<size_t>(Signal::ref)] = true;
+  const double gain = model.neuron.gm / std::max(model.neuron.g_out, 1e-12);
+  machine.y[line] = start.v_line;
+  machine.y[out] = machine.y[plate] = start.v_out;
+  machine.y[input_node] = model.neuron.v_offset - start.v_out / gain;
+  machine.y[drive] = model.neuron.g_out * start.v_out / model.neuron.gm;
+  for (int index : steps) {
+    const circuits::Phase& phase = program.phases[static_cast<size_t>(program.steps[static_cast<size_t>(index)].phase)];
+    const double begin = machine.t;
+    for (const circuits::Event& e : phase.events) {
+      machine.advance_to(begin + e.time);
+      const size_t signal = e.signal >= 0 ? static_cast<size_t>(e.signal) : static_cast<size_t>(decrement_sign >= 0 ? Signal::sdn : Signal::sdp);
+      if (signal != static_cast<size_t>(Signal::wl)) machine.set(signal, e.level, decrement_sign, true);
+    }
+    machine.advance_to(begin + phase.duration);
+  }
+  return {machine.y[out], machine.y[line]};
+}
+
+double driven_line(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double v_start,
+                   double t_on) {
+  const LineCurrent current = line_current(model, conductance, levels, v_read);
+  const double c = model.neuron.c_line;
+  double v = v_start;
+  const auto rhs = [&](const double& y, double& dy, double) { dy = current.at(y) / c; };
+  using Stepper = odeint::runge_kutta_dopri5<double, double, double, double, odeint::vector_space_algebra>;
+  odeint::integrate_adaptive(odeint::make_controlled<Stepper>(1e-8, 1e-8), rhs, v, 0.0, t_on, 1e-10);
+  return v;
+}
+
+}  // namespace mho::solver

@@ -1,0 +1,45 @@
+// The neuron of the ODE form tabulated for batches: what one magnitude bit's samples do to the integrated voltage and to the held line, and at which integrated
+// voltages the unary ADC steps from one code to the next. Every entry is computed by the ODE form; nothing is fitted to anything else.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "circuits/control_program.hpp"
+#include "solver/fast_core.hpp"
+#include "solver/neuron_model.hpp"
+
+namespace mho::solver {
+
+// Cubic in two variables, 10 coefficients: 1, a, b, a², ab, b², a³, a²b, ab², b³.
+using Cubic = std::array<double, 10>;
+inline double evaluate(const Cubic& c, double a, double b) {
+  return c[0] + a * (c[1] + a * (c[3] + a * c[6] + b * c[7]) + b * (c[4] + b * c[8])) + b * (c[2] + b * (c[5] + b * c[9]));
+}
+
+// What the samples of one bit do: out after them and line after them from (out before, held line − v_trim), both relative to VREF and v_trim.
+struct BitMap {
+  int samples = 0;
+  Cubic out{}, line{};
+};
+
+struct AdcMap {
+  double threshold = 0;                 // [V] sign decision
+  std::vector<double> up, down;         // [V] up[k]: integrated voltages above it give a code of at least k + 1; down: the same for negative codes, descending
+};
+
+struct PhaseMap {
+  std::vector<BitMap> bits;
+  AdcMap adc;
+  double out_initial = 0;               // [V] out after initialise and the first pulse
+  double t_word_line = 0;               // [s] word lines on
+  double t_integrate = 0, t_decrement = 0;  // [s] conversion time until the sign decision is taken; of each decrement with its compare
+  double fit_rms = 0;                   // [V] largest rms misfit of the cubics to the ODE form
+};
+
+// The range of the maps: |out| up to `swing`, |held line − v_trim| up to `line_span`.
+PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, int bits, double swing = 0.6, double line_span = 0.3);
+
+// Reference of the sampled line minus VREF [V] at which zero inputs integrate to zero, for `rows` active rows of cells at 8 µS.
+double line_trim(const NeuronModel& model, Eigen::Index rows);
+
+}  // namespace mho::solver

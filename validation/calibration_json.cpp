@@ -1,0 +1,70 @@
+#include "validation/neuron_calibration.hpp"
+
+namespace mho::validation {
+namespace {
+
+void read_summary(const Json& json, ErrorSummary& s) {
+  json.at("conversions").get_to(s.conversions);
+  s.v_rms = json.at("v_rms").at("value").get<double>();
+  s.v_worst = json.at("v_worst").at("value").get<double>();
+  json.at("equal_share").get_to(s.equal_share);
+  json.at("clear").get_to(s.clear);
+  json.at("code_off_by_one").get_to(s.code_off_by_one);
+  json.at("code_off_by_more").get_to(s.code_off_by_more);
+  json.at("code_range_used").get_to(s.code_range_used);
+  json.at("energy_total_rms").get_to(s.energy_total_rms);
+  for (size_t c = 0; c < 6; ++c) s.energy_rms[c] = json.at("energy_rms").at(std::string(solver::component_names[c])).get<double>();
+}
+
+}  // namespace
+
+void to_json(Json& json, const ErrorSummary& s) {
+  json = Json{{"conversions", s.conversions}, {"v_rms", quantity(s.v_rms, "LSB")}, {"v_worst", quantity(s.v_worst, "LSB")},
+              {"equal_share", s.equal_share}, {"clear", s.clear}, {"code_off_by_one", s.code_off_by_one},
+              {"code_off_by_more", s.code_off_by_more}, {"code_range_used", s.code_range_used}, {"energy_total_rms", s.energy_total_rms}};
+  for (size_t c = 0; c < 6; ++c) json["energy_rms"][std::string(solver::component_names[c])] = s.energy_rms[c];
+}
+
+void to_json(Json& json, const Calibration& c) {
+  const solver::FitReport& f = c.fit;
+  const WaveformPair& w = c.example;
+  json = Json{{"neuron", c.neuron}, {"energy", c.energy},
+              {"fit", Json{{"line_rms", quantity(f.line_rms, "V")}, {"fall_rms", quantity(f.kick_rms, "V")}, {"neuron_rms", quantity(f.neuron_rms, "V")},
+                           {"line_points", f.line_points}, {"fall_points", f.kick_points}, {"neuron_points", f.neuron_points}, {"iterations", f.iterations}}},
+              {"fitted", c.fitted}, {"unseen", c.unseen}, {"failures", c.failures},
+              {"example", Json{{"t_ngspice", w.t_ngspice}, {"out_ngspice", w.out_ngspice}, {"line_ngspice", w.line_ngspice}, {"t_ode", w.t_ode},
+                               {"out_ode", w.out_ode}, {"line_ode", w.line_ode}, {"rows", w.rows}, {"code_ngspice", w.code_ngspice}, {"code_ode", w.code_ode}}}};
+}
+
+void from_json(const Json& json, Calibration& c) {
+  json.at("neuron").get_to(c.neuron);
+  json.at("energy").get_to(c.energy);
+  const Json& f = json.at("fit");
+  c.fit.line_rms = f.at("line_rms").at("value").get<double>();
+  c.fit.kick_rms = f.at("fall_rms").at("value").get<double>();
+  c.fit.neuron_rms = f.at("neuron_rms").at("value").get<double>();
+  f.at("line_points").get_to(c.fit.line_points);
+  f.at("fall_points").get_to(c.fit.kick_points);
+  f.at("neuron_points").get_to(c.fit.neuron_points);
+  f.at("iterations").get_to(c.fit.iterations);
+  read_summary(json.at("fitted"), c.fitted);
+  read_summary(json.at("unseen"), c.unseen);
+  json.at("failures").get_to(c.failures);
+  const Json& w = json.at("example");
+  w.at("t_ngspice").get_to(c.example.t_ngspice);
+  w.at("out_ngspice").get_to(c.example.out_ngspice);
+  w.at("line_ngspice").get_to(c.example.line_ngspice);
+  w.at("t_ode").get_to(c.example.t_ode);
+  w.at("out_ode").get_to(c.example.out_ode);
+  w.at("line_ode").get_to(c.example.line_ode);
+  w.at("rows").get_to(c.example.rows);
+  w.at("code_ngspice").get_to(c.example.code_ngspice);
+  w.at("code_ode").get_to(c.example.code_ode);
+}
+
+void to_json(Json& json, const NeuronValidation& v) {
+  json = Json{{"fitted", v.fitted}, {"random_columns", v.random_columns}, {"network_columns", v.network_columns}, {"all_unseen", v.all_unseen},
+              {"floor", v.floor}, {"failures", v.failures}};
+}
+
+}  // namespace mho::validation

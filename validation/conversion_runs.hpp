@@ -1,0 +1,29 @@
+// Many conversions in ngspice: in worker processes, each cached under a key of circuit, program, input and tolerance, with progress.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "circuits/conversion.hpp"
+#include "core/cache.hpp"
+
+namespace mho::validation {
+
+struct RunSettings {
+  circuits::ConversionOptions ngspice;
+  int workers = 2;
+  double timeout = 900.0;  // [s] per conversion
+  std::string title = "ngspice conversions";
+};
+
+struct ConversionRuns {
+  std::vector<std::optional<circuits::ConversionRecord>> records;  // as many as inputs; empty where the run failed
+  std::vector<std::string> failures;                               // one line each, with the number of the input
+  size_t from_cache = 0;
+};
+
+// Failures do not stop the others. Throws NetlistError when every run that was tried is refused as bad input.
+ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program,
+                               const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings, const Cache& cache);
+
+}  // namespace mho::validation

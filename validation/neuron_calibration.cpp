@@ -1,0 +1,234 @@
+#include "validation/neuron_calibration.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "circuits/column.hpp"
+#include "circuits/conversion.hpp"
+#include "circuits/spice/worker_pool.hpp"
+#include "core/data_path.hpp"
+#include "core/errors.hpp"
+#include "core/parallel.hpp"
+#include "core/progress.hpp"
+#include "core/statistics.hpp"
+#include "solver/energy_fit.hpp"
+#include "solver/neuron_ode.hpp"
+#include "validation/conversion_plan.hpp"
+#include "validation/conversion_runs.hpp"
+
+namespace mho::validation {
+namespace {
+
+using circuits::ColumnInput;
+using circuits::ConversionRecord;
+using solver::CalibrationData;
+
+std::string program_path(const std::string& name) { return std::filesystem::exists(name) ? name : data_path(name); }
+
+RunSettings run_settings(const CalibrationSettings& s, const std::string& title, double tolerance) {
+  RunSettings run;
+  run.ngspice.tolerance = tolerance;
+  run.workers = s.workers;
+  run.title = title;
+  return run;
+}
+
+// Finished runs only.
+CalibrationData collect(const std::vector<ColumnInput>& inputs, const ConversionRuns& runs, std::vector<std::string>& failures) {
+  CalibrationData data;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!runs.records[i]) continue;
+    data.inputs.push_back(inputs[i]);
+    data.records.push_back(*runs.records[i]);
+  }
+  failures.insert(failures.end(), runs.failures.begin(), runs.failures.end());
+  if (10 * runs.failures.size() > inputs.size())
+    throw NumericalError(fmt::format("calibration: {} of {} conversions failed; the first: {}", runs.failures.size(), inputs.size(), runs.failures.front()));
+  return data;
+}
+
+std::vector<ColumnInput> plan(const CalibrationSettings& s, int count, Purpose purpose) {
+  std::vector<ColumnInput> inputs;
+  for (int i = 0; i < count; ++i) inputs.push_back(random_column(s.seed, static_cast<std::uint32_t>(i), purpose, s.circuit, {}));
+  return inputs;
+}
+
+// Collects the differences between records of ngspice and what another form makes of the same inputs.
+class Comparison {
+ public:
+  explicit Comparison(const solver::NeuronModel& model) : model_(model) {}
+  void add(const ColumnInput& input, const ConversionRecord& truth, const solver::EnergyBreakdown& truth_energy, const ConversionRecord& other,
+           const solver::EnergyBreakdown& other_energy) {
+    const double unit = solver::lsb(model_.circuit, input.point);
+    const double v = std::abs(truth.v_integrated - other.v_integrated) / unit;
+    v_error_.push_back(v);
+    summary_.v_worst = std::max(summary_.v_worst, v);
+    // How near ngspice itself came to the other decision: the last residue before and the first after the flip, and the voltage at the sign decision.
+    double distance = std::abs(truth.v_integrated - model_.neuron.v_offset);
+    for (double r : truth.v_residue) distance = std::min(distance, std::abs(r - model_.neuron.v_offset));
+    const int difference = std::abs(truth.code - other.code);
+    if (distance > 0.15 * unit) {
+      ++summary_.clear;
+      equal_clear_ += difference == 0;
+    }
+    summary_.code_off_by_one += difference == 1;
+    summary_.code_off_by_more += difference > 1;
+    lowest_ = std::min(lowest_, static_cast<double>(truth.code) / input.point.max_code);
+    highest_ = std::max(highest_, static_cast<double>(truth.code) / input.point.max_code);
+    energy_total_.push_back(other_energy.total() / truth_energy.total() - 1.0);
+    for (size_t c = 0; c < 6; ++c) energy_[c].push_back(other_energy.joule[c] / truth_energy.joule[c] - 1.0);
+  }
+  ErrorSummary finish() {
+    summary_.conversions = static_cast<int>(v_error_.size());
+    summary_.v_rms = rms(v_error_);
+    summary_.equal_share = summary_.clear > 0 ? static_cast<double>(equal_clear_) / summary_.clear : 1.0;
+    summary_.code_range_used = 0.5 * (highest_ - lowest_);
+    summary_.energy_total_rms = rms(energy_total_);
+    for (size_t c = 0; c < 6; ++c) summary_.energy_rms[c] = rms(energy_[c]);
+    return summary_;
+  }
+
+ private:
+  const solver::NeuronModel& model_;
+  std::vector<double> v_error_, energy_total_;
+  std::array<std::vector<double>, 6> energy_;
+  ErrorSummary summary_;
+  int equal_clear_ = 0;
+  double lowest_ = 0, highest_ = 0;
+};
+
+// The ODE form and the energy model against ngspice.
+ErrorSummary judge(const solver::NeuronModel& model, const solver::EnergyModel& energy, const circuits::ControlProgram& program, const CalibrationData& data,
+                   int threads) {
+  std::vector<ConversionRecord> simulated(data.records.size());
+  parallel_for(data.records.size(), threads, [&](size_t i) { simulated[i] = solver::simulate_conversion(model, program, data.inputs[i]).record; });
+  Comparison comparison(model);
+  for (size_t i = 0; i < data.records.size(); ++i)
+    comparison.add(data.inputs[i], data.records[i], solver::energy_of(data.records[i], energy.neurons_per_bias), simulated[i],
+                   energy.energy(solver::events_of(model, program, data.inputs[i], simulated[i])));
+  return comparison.finish();
+}
+
+// One unseen conversion in both forms, for the report.
+WaveformPair waveform_pair(const CalibrationSettings& s, const solver::NeuronModel& model, const circuits::ControlProgram& program, const ColumnInput& input) {
+  WaveformPair pair;
+  std::string text;
+  spice::run_in_workers(1, {1, 900.0}, [&](size_t) {
+    spice::Session session;
+    circuits::ConversionWaveform w;
+    const ConversionRecord r = circuits::run_conversion(session, s.circuit, program, input, {s.tolerance, 2e-9}, &w);
+    return Json{{"t", w.t}, {"out", w.v_out}, {"line", w.v_line}, {"code", r.code}}.dump();
+  }, [&](size_t, spice::TaskOutcome outcome) { text = outcome.result; });
+  if (text.empty()) return pair;
+  const Json json = Json::parse(text);
+  json.at("t").get_to(pair.t_ngspice);
+  json.at("out").get_to(pair.out_ngspice);
+  json.at("line").get_to(pair.line_ngspice);
+  for (double& v : pair.out_ngspice) v -= s.circuit.v_ref;
+  for (double& v : pair.line_ngspice) v -= s.circuit.v_ref;
+  solver::OdeOptions options;
+  options.waveform = true;
+  const solver::OdeResult ode = solver::simulate_conversion(model, program, input, options);
+  pair.t_ode = ode.waveform.t;
+  pair.out_ode = ode.waveform.v_out;
+  pair.line_ode = ode.waveform.v_line;
+  pair.rows = static_cast<int>(input.conductance.size());
+  pair.code_ngspice = json.at("code").get<int>();
+  pair.code_ode = ode.record.code;
+  return pair;
+}
+
+CacheKey calibration_key(const CalibrationSettings& s, const std::string& program_text) {
+  CacheKey key("calibration 1");
+  for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
+  key.add("netlist", circuits::subcircuit_text()).add("program", program_text).add("seed", static_cast<std::int64_t>(s.seed));
+  key.add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("tolerance", s.tolerance);
+  return key;
+}
+
+}  // namespace
+
+CalibrationSettings read_calibration_settings(TomlFile& file, const std::string& prefix) {
+  CalibrationSettings s;
+  const auto key = [&](const char* name) { return prefix + "." + name; };
+  s.program = file.text(key("program"), s.program);
+  s.seed = static_cast<std::uint64_t>(file.integer(key("seed"), static_cast<long long>(s.seed), 0, 1LL << 62));
+  s.fit_conversions = static_cast<int>(file.integer(key("fit_conversions"), s.fit_conversions, 8, 100000));
+  s.unseen_conversions = static_cast<int>(file.integer(key("unseen_conversions"), s.unseen_conversions, 2, 100000));
+  s.tolerance = file.number(key("tolerance"), s.tolerance, "1", 1e-7, 1e-3);
+  s.workers = static_cast<int>(file.integer(key("workers"), s.workers, 1, 1024));
+  file.read(key("circuit"), s.circuit);
+  return s;
+}
+
+Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
+  const std::string path = program_path(s.program);
+  const std::string text = read_text_file(path);
+  const circuits::ControlProgram program = circuits::read_control_program(path);
+  const CacheKey key = calibration_key(s, text);
+  if (const auto stored = cache.find("calibrations", key)) return Json::parse(*stored).get<Calibration>();
+
+  Calibration result;
+  const auto fit_inputs = plan(s, s.fit_conversions, Purpose::calibration_plan);
+  const auto unseen_inputs = plan(s, s.unseen_conversions, Purpose::validation_plan);
+  const auto fit_runs = run_conversions(s.circuit, program, fit_inputs, run_settings(s, "ngspice, conversions to fit", s.tolerance), cache);
+  const auto unseen_runs = run_conversions(s.circuit, program, unseen_inputs, run_settings(s, "ngspice, unseen conversions", s.tolerance), cache);
+  const CalibrationData fit_data = collect(fit_inputs, fit_runs, result.failures), unseen = collect(unseen_inputs, unseen_runs, result.failures);
+
+  solver::NeuronModel start;
+  start.circuit = s.circuit;
+  start.program = text;
+  solver::CalibrationOptions options;
+  options.threads = s.workers;
+  result.neuron = solver::calibrate_neuron(start, program, fit_data, options, &result.fit);
+  result.energy = solver::fit_energy(result.neuron, program, fit_data);
+  result.fitted = judge(result.neuron, result.energy, program, fit_data, s.workers);
+  result.unseen = judge(result.neuron, result.energy, program, unseen, s.workers);
+  result.energy.relative_error = result.unseen.energy_rms;
+  result.energy.total_relative_error = result.unseen.energy_total_rms;
+  if (!unseen.inputs.empty()) result.example = waveform_pair(s, result.neuron, program, unseen.inputs.front());
+  cache.store("calibrations", key, Json(result).dump());
+  return result;
+}
+
+NeuronValidation validate_neuron(const CalibrationSettings& s, const Calibration& calibration, int random_conversions,
+                                 const std::vector<ColumnInput>& network_columns, int floor_conversions, const Cache& cache) {
+  const circuits::ControlProgram program = circuits::read_control_program(program_path(s.program));
+  NeuronValidation v;
+  v.fitted = calibration.fitted;
+  // Columns that calibrate() looked at come first in the plan; these start after them.
+  std::vector<ColumnInput> random_inputs;
+  for (int i = 0; i < random_conversions; ++i)
+    random_inputs.push_back(random_column(s.seed, static_cast<std::uint32_t>(s.unseen_conversions + i), Purpose::validation_plan, s.circuit, {}));
+  const auto random_runs = run_conversions(s.circuit, program, random_inputs, run_settings(s, "ngspice, random columns", s.tolerance), cache);
+  const auto network_runs = run_conversions(s.circuit, program, network_columns, run_settings(s, "ngspice, columns of the network", s.tolerance), cache);
+  const CalibrationData random_data = collect(random_inputs, random_runs, v.failures), network_data = collect(network_columns, network_runs, v.failures);
+  v.random_columns = judge(calibration.neuron, calibration.energy, program, random_data, s.workers);
+  v.network_columns = judge(calibration.neuron, calibration.energy, program, network_data, s.workers);
+  CalibrationData all = random_data;
+  all.inputs.insert(all.inputs.end(), network_data.inputs.begin(), network_data.inputs.end());
+  all.records.insert(all.records.end(), network_data.records.begin(), network_data.records.end());
+  v.all_unseen = judge(calibration.neuron, calibration.energy, program, all, s.workers);
+
+  // Every so many of all conversions again at ten times the tolerance.
+  CalibrationData chosen;
+  const size_t count = std::min<size_t>(static_cast<size_t>(floor_conversions), all.inputs.size());
+  for (size_t i = 0; i < count; ++i) {
+    chosen.inputs.push_back(all.inputs[i * all.inputs.size() / count]);
+    chosen.records.push_back(all.records[i * all.inputs.size() / count]);
+  }
+  const auto tight = run_conversions(s.circuit, program, chosen.inputs, run_settings(s, "ngspice at a tenth of the tolerance", 0.1 * s.tolerance), cache);
+  Comparison comparison(calibration.neuron);
+  for (size_t i = 0; i < chosen.inputs.size(); ++i)
+    if (tight.records[i])
+      comparison.add(chosen.inputs[i], *tight.records[i], solver::energy_of(*tight.records[i], calibration.energy.neurons_per_bias), chosen.records[i],
+                     solver::energy_of(chosen.records[i], calibration.energy.neurons_per_bias));
+  v.failures.insert(v.failures.end(), tight.failures.begin(), tight.failures.end());
+  v.floor = comparison.finish();
+  return v;
+}
+
+}  // namespace mho::validation

@@ -1,0 +1,73 @@
+// Calibrates the behavioural neuron and its energies against ngspice, and validates it on conversions that no fit saw.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "circuits/control_program.hpp"
+#include "core/cache.hpp"
+#include "core/toml_file.hpp"
+#include "solver/calibrate.hpp"
+#include "solver/energy_model.hpp"
+#include "solver/neuron_model.hpp"
+
+namespace mho::validation {
+
+struct CalibrationSettings {
+  circuits::CircuitParams circuit;
+  std::string program = "netlists/programs/held_line_unary.toml";  // shipped name or path
+  std::uint64_t seed = 1;
+  int fit_conversions = 48;      // ngspice conversions that the fit sees
+  int unseen_conversions = 16;   // and that only judge it
+  double tolerance = 1e-5;       // [1] reltol of ngspice
+  int workers = 2;               // processes
+};
+// Keys below `prefix` ("calibrate"): program, seed, fit_conversions, unseen_conversions, tolerance, and the table `circuit` with CircuitParams.
+CalibrationSettings read_calibration_settings(TomlFile& file, const std::string& prefix);
+
+// Error of the model on a set of conversions.
+struct ErrorSummary {
+  int conversions = 0;
+  double v_rms = 0, v_worst = 0;        // [LSB] integrated voltage
+  double equal_share = 0;               // of those whose ngspice residue is more than 0.15 LSB from a decision
+  int clear = 0;                        // how many those are
+  int code_off_by_one = 0, code_off_by_more = 0;
+  double code_range_used = 0;           // (largest − smallest code)/(2 max_code)
+  double energy_total_rms = 0;          // [1] relative
+  std::array<double, 6> energy_rms{};   // [1] relative, by component
+};
+void to_json(Json& json, const ErrorSummary& summary);
+
+// A waveform of one unseen conversion in both forms, for pictures. Voltages relative to VREF.
+struct WaveformPair {
+  std::vector<double> t_ngspice, out_ngspice, line_ngspice, t_ode, out_ode, line_ode;  // [s], [V]
+  int rows = 0, code_ngspice = 0, code_ode = 0;
+};
+
+struct Calibration {
+  solver::NeuronModel neuron;
+  solver::EnergyModel energy;
+  solver::FitReport fit;
+  ErrorSummary fitted, unseen;
+  WaveformPair example;
+  std::vector<std::string> failures;  // conversions that ngspice did not finish
+};
+void to_json(Json& json, const Calibration& calibration);
+void from_json(const Json& json, Calibration& calibration);
+
+// Runs (or takes from the cache) everything that step "calibrate" needs. Progress on stderr. Throws NumericalError when more than a tenth of the conversions fail.
+Calibration calibrate(const CalibrationSettings& settings, const Cache& cache);
+
+// `mho validate neuron`: unseen conversions, half random columns and half columns given by the caller (mapped network with its activations); the same at 10 times tighter
+// tolerance for `floor_conversions` of them.
+struct NeuronValidation {
+  ErrorSummary fitted, random_columns, network_columns, all_unseen;
+  ErrorSummary floor;  // ngspice at the tighter tolerance against ngspice at the calibrated one
+  std::vector<std::string> failures;
+};
+void to_json(Json& json, const NeuronValidation& v);
+NeuronValidation validate_neuron(const CalibrationSettings& settings, const Calibration& calibration, int random_conversions,
+                                 const std::vector<circuits::ColumnInput>& network_columns, int floor_conversions, const Cache& cache);
+
+}  // namespace mho::validation
