@@ -96,7 +96,7 @@ void fit_fall(NeuronModel& model, const CalibrationData& data, const Calibration
     for (size_t k = 0; k < data.records[r].v_line_held.size(); ++k) points.emplace_back(r, k);
   const NeuronModel start = model;
   const auto unknowns = [](FallParams& f) {
-    return std::vector<Unknown>{{&f.c_channel, 2e-16}, {&f.c_overlap, 5e-17}, {&f.c_m, 1e-16}, {&f.n, 0.05},
+    return std::vector<Unknown>{{&f.c_channel, 2e-16}, {&f.c_overlap, 5e-17}, {&f.c_overlap_m, 5e-17}, {&f.c_m, 1e-16}, {&f.n, 0.05}, {&f.curve, 0.02},
                                 {&f.phi, 5e-3},        {&f.t_fall, 2e-11},    {&f.t_linear, 2e-11}};
   };
   const auto bound_fall = [](FallParams& f) {

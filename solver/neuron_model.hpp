@@ -22,9 +22,11 @@ struct TransistorParams {
 // How a word line falls and what each cell's transistor leaves on the source line (word_line_fall.hpp).
 struct FallParams {
   double c_channel = 1.5e-15;  // [F] gate to channel, whole transistor
-  double c_overlap = 2.5e-16;  // [F] gate to each channel end
+  double c_overlap = 2.5e-16;  // [F] gate to the channel end at the line
+  double c_overlap_m = 2.5e-16;  // [F] gate to the channel end at the cell
   double c_m = 6e-16;          // [F] node between cell and transistor
-  double n = 1.25;             // [1] slope factor: pinch-off follows the word line as 1/n
+  double n = 1.25;             // [1] slope factor: pinch-off follows the word line as 1/n …
+  double curve = 0.0;          // [1/V] … and this times the square of the fall
   double phi = 0.035;          // [V] sharpness of turn-off, about n kT/e
   double t_fall = 1.5e-10;     // [s] 1/e time of the word line with a full driver stage
   double t_linear = 1e-10;     // [s] time of the linear first part of the fall
@@ -89,9 +91,11 @@ struct ParameterTable<solver::FallParams> {
   using P = solver::FallParams;
   static constexpr auto table = std::to_array<Parameter<P>>({
       {"c_channel", &P::c_channel, "F", 1e-17, 1e-13, "gate to channel"},
-      {"c_overlap", &P::c_overlap, "F", 0, 1e-14, "gate to each channel end"},
+      {"c_overlap", &P::c_overlap, "F", 0, 1e-14, "gate to the channel end at the line"},
+      {"c_overlap_m", &P::c_overlap_m, "F", 0, 1e-14, "gate to the channel end at the cell"},
       {"c_m", &P::c_m, "F", 1e-17, 1e-14, "node between cell and transistor"},
       {"n", &P::n, "1", 1, 3, "slope factor"},
+      {"curve", &P::curve, "1/V", -1, 1, "curvature of pinch-off against the word line"},
       {"phi", &P::phi, "V", 0.005, 0.2, "sharpness of turn-off"},
       {"t_fall", &P::t_fall, "s", 1e-12, 1e-7, "1/e time of the word line"},
       {"t_linear", &P::t_linear, "s", 0, 1e-8, "linear first part of the fall"},

@@ -49,19 +49,20 @@ class Fall {
     // Linear part and exponential tail join with one slope.
     rate_ = swing_ / (t_linear_ + t_fall_);
   }
-  double duration() const { return t_linear_ + 8 * t_fall_; }
-  // Depth of the word line below its high level and its rate.
+  double duration() const { return 8 * (t_linear_ + t_fall_); }
+  // Depth of the word line below its high level and its rate: a ramp that its driver's own gate starts smoothly, then an exponential tail.
   std::pair<double, double> depth(double t) const {
-    if (t < t_linear_) return {rate_ * t, rate_};
-    const double e = std::exp(-(t - t_linear_) / t_fall_), rest = swing_ - rate_ * t_linear_;
-    return {swing_ - rest * e, rest * e / t_fall_};
+    // Two cascaded first-order lags, t_linear and t_fall.
+    const double a = t_fall_, b = std::min(t_linear_, 0.98 * t_fall_);
+    const double ea = std::exp(-t / a), eb = b > 0 ? std::exp(-t / b) : 0.0;
+    return {swing_ * (1.0 - (a * ea - b * eb) / (a - b)), swing_ * (ea - eb) / (a - b)};
   }
   // y = (line, m of each class).
   void operator()(const std::vector<double>& y, std::vector<double>& dy, double t) const {
     const auto [down, speed] = depth(t);
     const FallParams& f = m_.fall;
     const TransistorParams& tr = m_.transistor;
-    const double pinch = tr.v_pinch - down / f.n, dp = -speed / f.n;
+    const double pinch = tr.v_pinch - down * (1.0 / f.n + f.curve * down), dp = -speed * (1.0 / f.n + 2.0 * f.curve * down);
     const Charge s = mobile(pinch - y[0], f.phi);
     // Line and every m couple through the channels: c_line·V' + Σ count·(a_i V' + b_i m_i') = r, and each m_i' = (r_i + e_i V')/d_i. Eliminate m.
     double diagonal = m_.neuron.c_line, right = 0.0;
@@ -78,7 +79,7 @@ class Fall {
       const double ms = cc * pm.by_b * s.sigma, mm = cc * pm.by_a * e.sigma;
       // Line: c_line V' = count·[I − ss V' − sm m' + (ss + sm) dp + c_ov·w'], w' = −speed; overlap to ground stays within c_line.
       const double line_source = current + (ss + sm) * dp - f.c_overlap * speed;
-      const double m_source = (classes_[c].drive - m) * classes_[c].conductance - current + (ms + mm) * dp - f.c_overlap * speed;
+      const double m_source = (classes_[c].drive - m) * classes_[c].conductance - current + (ms + mm) * dp - f.c_overlap_m * speed;
       di[c] = f.c_m + mm;
       ei[c] = -ms;
       ri[c] = m_source;

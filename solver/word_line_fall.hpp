@@ -1,10 +1,10 @@
 // The falling word line: how channel charge and gate overlap leave the cells' transistors, and how much of it stays on the floating source line.
 //
 // Each cell: driver − cell conductance − node m − transistor − line. With q(v) = φ ln(1 + exp((P(w) − v)/φ)), the charge-sheet's mobile charge in volts at a channel end
-// at v, and P(w) = v_pinch − (w_high − w)/n the pinch-off voltage at word line w:
+// at v, and P(w) = v_pinch − d/n − curve · d², d = w_high − w, the pinch-off voltage at word line w:
 //   I    = beta/2 · (q(m)… ) as in TransistorParams, with q in place of (v_pinch − ·)
 //   Q_s  = −c_channel · (6 q_m³ + 12 q_s q_m² … )/(15 (q_s + q_m)²): Ward-Dutton partition (Tsividis, Operation and Modeling of the MOS Transistor, Sec. 7.4)
-//   c_line · line' = Σ [I − dQ_s/dt + c_overlap (w' − line')],   c_m · m' = G (drive − m) − I − dQ_m/dt + c_overlap (w' − m')
+//   c_line · line' = Σ [I − dQ_s/dt + c_overlap (w' − line')],   c_m · m' = G (drive − m) − I − dQ_m/dt + c_overlap_m (w' − m')
 // Cells of the same level and similar conductance are one class with one node m, so a column of 256 cells is some 20 states.
 #pragma once
 #include <cstdint>
