@@ -28,7 +28,7 @@ using CoreFactory =
 // Cores with the calibrated neuron (solver::FastCore). `neuron` must outlive the factory.
 CoreFactory calibrated_cores(const solver::NeuronModel& neuron);
 
-// Cores without circuit errors: each bit's line settles to v_center + v_read·Σ x_i G_ij / Σ G_ij, and the ADC's steps are equal. What is left are
+// Cores without circuit errors: each bit's line settles to v_read·Σ x_i G_ij / Σ G_ij and is read against v_trim, and the ADC's steps are equal. What is left are
 // errors of conductance, the resolution of the ADC and, with hold_ratio < 1, the bit weights: bit k counts as the sum of hold_ratio^n over its
 // pulse_multiplier·2^k samples n, because each sample takes charge from the held line. Counts events but no energy and no time.
 struct IdealCoreOptions {

@@ -32,7 +32,7 @@ class IdealCore final : public CoreModel {
         for (size_t k = 0; k < levels.size(); ++k) input += bit_weight_[k] * levels[k](i, b);
         if (input != 0) v.col(b) += static_cast<float>(input) * weight_.col(i);
       }
-    v.array() += static_cast<float>(point_.v_center * ratio_ * gain_ * full_scale());
+    v.array() -= static_cast<float>(point_.v_trim * ratio_ * gain_ * full_scale());
     if (!counts) return;
     const double conversions = static_cast<double>(batch);
     counts->wl_pulses += conversions * static_cast<double>(rows) * bits_;
@@ -59,7 +59,7 @@ class IdealCore final : public CoreModel {
   void decode(const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override {
     // [S] per LSB: the line voltage of one LSB times ΣG over the read voltage.
     const Eigen::VectorXf gain = (lsb() / (point_.v_read * ratio_ * gain_) * total_).cast<float>();
-    const Eigen::VectorXf offset = (-point_.v_center * full_scale() / point_.v_read * total_).cast<float>();
+    const Eigen::VectorXf offset = (point_.v_trim * full_scale() / point_.v_read * total_).cast<float>();
     sums.resize(codes.rows(), codes.cols());
     for (Eigen::Index b = 0; b < codes.cols(); ++b)
       for (Eigen::Index j = 0; j < codes.rows(); ++j) {

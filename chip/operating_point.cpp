@@ -92,7 +92,7 @@ PointChoice choose(const Layer& layer, const MatrixSpec& spec, const OperatingRu
   PointChoice choice;
   solver::OperatingPoint& point = choice.point;
   point.max_code = rules.max_code;
-  point.v_center = centre_trim ? centre_trim(layer.rows()) : 0.0;
+  point.v_trim = centre_trim ? centre_trim(layer.rows()) : 0.0;
   point.v_decrement = rules.v_decrement_max;
   point.pulse_multiplier = choose_multiplier(layer, point, rules);
   point.v_read = choose_v_read(layer, point, rules);
@@ -145,7 +145,7 @@ std::vector<Eigen::MatrixXf> target_conductances(std::span<const MatrixSpec> mat
 
 Json to_json(const PointChoice& c) {
   return {{"v_read", quantity(c.point.v_read, "V")},
-          {"v_center", quantity(c.point.v_center, "V")},
+          {"v_trim", quantity(c.point.v_trim, "V")},
           {"v_decrement", quantity(c.point.v_decrement, "V")},
           {"pulse_multiplier", c.point.pulse_multiplier},
           {"max_code", c.point.max_code},
@@ -158,7 +158,7 @@ Json to_json(const PointChoice& c) {
 PointChoice point_choice_from_json(const Json& json) {
   const auto value = [&](const char* key) { return json.at(key).at("value").get<double>(); };
   PointChoice c;
-  c.point.v_read = value("v_read"), c.point.v_center = value("v_center"), c.point.v_decrement = value("v_decrement");
+  c.point.v_read = value("v_read"), c.point.v_trim = value("v_trim"), c.point.v_decrement = value("v_decrement");
   c.point.pulse_multiplier = json.at("pulse_multiplier").get<int>(), c.point.max_code = json.at("max_code").get<int>();
   c.quantile_voltage = value("quantile_voltage"), c.lsb = value("lsb"), c.beyond_range = value("beyond_range");
   c.swing_reached = json.at("swing_reached").get<bool>();

@@ -3,7 +3,7 @@
 // The rule. The `quantile` of |integrated voltage| over all columns of all blocks of a matrix and over recorded input vectors shall equal
 // `swing`, reached with as few samples as possible: the smallest pulse multiplier M ≤ max_multiplier at which it is reached with v_read_max;
 // then v_read is lowered until it is just reached, not below v_read_min. The charge decrement is that for which max_code steps cover the
-// voltage that the quantile has in the end, within v_decrement_min … v_decrement_max. The centre of the drivers comes from `centre_trim`, which
+// voltage that the quantile has in the end, within v_decrement_min … v_decrement_max. The line's reference comes from `centre_trim`, which
 // knows the circuit's systematic offset for a number of rows. All blocks of a matrix share one point: they run in parallel from the same supplies.
 #pragma once
 #include <functional>
@@ -24,7 +24,7 @@ struct PointChoice {
   bool swing_reached = false;   // quantile_voltage within 2 % of the swing
 };
 
-// Centre of the drivers minus VREF [V] that nulls the systematic offset of a mapped matrix of so many physical rows.
+// Reference of the sampled line minus VREF [V] that nulls the systematic offset of a mapped matrix of so many physical rows.
 using CentreTrim = std::function<double(Eigen::Index rows)>;
 
 // codes[m]: K × P input codes of matrix m, recorded on training images (record_input_codes); `samples` evenly spaced columns are used.

@@ -63,7 +63,7 @@ TEST_CASE("points do not depend on threads, take the centre from the trim, and s
   for (size_t m = 0; m < one.size(); ++m) {
     CHECK(to_json(one[m]) == to_json(four[m]));
     CHECK(to_json(point_choice_from_json(to_json(one[m]))) == to_json(one[m]));
-    CHECK(trimmed[m].point.v_center > 0);
+    CHECK(trimmed[m].point.v_trim > 0);
   }
 }
 
