@@ -1,0 +1,19 @@
+// The list of sub-commands: one file each, one line here and one in main.cpp.
+#pragma once
+#include <CLI/CLI.hpp>
+
+namespace mho::cli {
+
+void add_run(CLI::App& mho);              // mho run
+void add_calibrate(CLI::App& mho);        // mho calibrate
+void add_chip_program(CLI::App& chip);    // mho chip …
+void add_chip_map(CLI::App& chip);
+void add_chip_infer(CLI::App& chip);
+void add_chip_energy(CLI::App& chip);
+void add_bench_energy(CLI::App& bench);   // mho bench …
+void add_validate_neuron(CLI::App& validate);  // mho validate …
+void add_config(CLI::App& mho);           // mho config check | dump
+void add_train(CLI::App& mho);
+void add_version(CLI::App& mho);
+
+}  // namespace mho::cli

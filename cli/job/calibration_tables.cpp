@@ -1,0 +1,35 @@
+#include <fmt/format.h>
+
+#include "cli/job/tables.hpp"
+
+namespace mho::job {
+
+std::string calibration_table(const validation::Calibration& c) {
+  std::string text = fmt::format("{:<58}{:>10}{:>10}\n", "behavioural neuron against ngspice", "fit", "unseen");
+  const auto row = [&](const std::string& what, double fit, double unseen, int digits) {
+    text += fmt::format("{:<58}{:>10.{}f}{:>10.{}f}\n", what, fit, digits, unseen, digits);
+  };
+  const validation::ErrorSummary &f = c.fitted, &u = c.unseen;
+  row("conversions", f.conversions, u.conversions, 0);
+  row("integrated voltage, rms [LSB]", f.v_rms, u.v_rms, 3);
+  row("integrated voltage, worst [LSB]", f.v_worst, u.v_worst, 3);
+  row("equal codes where the residue is clear of a decision [%]", 100 * f.equal_share, 100 * u.equal_share, 1);
+  row("codes off by one", f.code_off_by_one, u.code_off_by_one, 0);
+  row("codes off by more", f.code_off_by_more, u.code_off_by_more, 0);
+  row("energy, total, rms [%]", 100 * f.energy_total_rms, 100 * u.energy_total_rms, 2);
+  for (size_t i = 0; i < solver::component_names.size(); ++i)
+    row(fmt::format("energy, {}, rms [%]", solver::component_names[i]), 100 * f.energy_rms[i], 100 * u.energy_rms[i], 2);
+  if (!c.failures.empty()) text += fmt::format("{} conversions did not finish; the first: {}\n", c.failures.size(), c.failures.front());
+  return text;
+}
+
+Json calibration_json(const validation::Calibration& calibration) {
+  Json fitted, unseen, neuron, energy;
+  validation::to_json(fitted, calibration.fitted);
+  validation::to_json(unseen, calibration.unseen);
+  solver::to_json(neuron, calibration.neuron);
+  solver::to_json(energy, calibration.energy);
+  return with_units({{"fitted", fitted}, {"unseen", unseen}, {"failures", calibration.failures}, {"neuron", neuron}, {"energy", energy}});
+}
+
+}  // namespace mho::job

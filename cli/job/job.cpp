@@ -1,0 +1,242 @@
+#include "cli/job/job.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "chip/software_engine.hpp"
+#include "cli/job/offset_trim.hpp"
+#include "cli/job/machine.hpp"
+#include "cli/job/stores.hpp"
+#include "core/data_path.hpp"
+#include "core/parallel.hpp"
+#include "core/progress.hpp"
+
+namespace mho::job {
+namespace {
+
+// Changes when a step computes something else from the same inputs, so that results of older programs are not reused.
+constexpr std::int64_t results_version = 1;
+
+CacheKey calibration_key(const validation::CalibrationSettings& s) {
+  CacheKey key("calibration");
+  key.add("version", results_version);
+  for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
+  key.add("seed", static_cast<std::int64_t>(s.seed)).add("fit", std::int64_t{s.fit_conversions});
+  key.add("unseen", std::int64_t{s.unseen_conversions}).add("tolerance", s.tolerance);
+  key.add_file("program", std::filesystem::exists(s.program) ? s.program : data_path(s.program));
+  std::vector<std::string> netlists;
+  for (const auto& entry : std::filesystem::directory_iterator(data_path("netlists")))
+    if (entry.is_regular_file()) netlists.push_back(entry.path().string());
+  std::sort(netlists.begin(), netlists.end());
+  for (const std::string& path : netlists) key.add_file("netlist", path);
+  return key;
+}
+
+void add_images(CacheKey& key, const chip::ImageSet& images, bool labels) {
+  key.add_bytes("pixels", images.pixels.data(), images.pixels.size());
+  if (labels) key.add_bytes("labels", images.labels.data(), images.labels.size());
+}
+
+}  // namespace
+
+// Adds the wall time between construction and destruction to a step.
+class Job::Timer {
+ public:
+  Timer(Job& job, const std::string& name) : job_(job), name_(name), start_(std::chrono::steady_clock::now()) {
+    reset_peak_memory();
+  }
+  ~Timer() {
+    StepTime& step = job_.step(name_);
+    step.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    step.peak_memory = std::max(step.peak_memory, peak_memory());
+    ++step.parts;
+    step.from_cache += from_cache ? 1 : 0;
+  }
+  bool from_cache = false;
+
+ private:
+  Job& job_;
+  std::string name_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+Job::Job(JobConfig config, JobOptions options) : config_(std::move(config)), options_(options), cache_({}, options.cache) {}
+
+StepTime& Job::step(const std::string& name) {
+  for (StepTime& s : times_)
+    if (s.name == name) return s;
+  times_.push_back({.name = name});
+  return times_.back();
+}
+
+int Job::threads() const { return config_.threads > 0 ? config_.threads : default_threads(); }
+
+const chip::Network& Job::network() {
+  if (!network_) network_ = chip::Network::load(config_.network);
+  return *network_;
+}
+
+const chip::ImageSet& Job::training_images() {
+  if (!training_)
+    training_ = chip::load_mnist(config_.data, chip::Split::train).slice(0, static_cast<size_t>(config_.training_images));
+  return *training_;
+}
+
+const chip::ImageSet& Job::test_images() {
+  if (!test_) test_ = chip::load_mnist(config_.data, chip::Split::test).slice(0, static_cast<size_t>(config_.images));
+  return *test_;
+}
+
+const validation::Calibration& Job::calibration() {
+  if (calibration_) return *calibration_;
+  if (config_.core == CoreKind::ideal)
+    throw Error("infer.core = \"ideal\" has no calibrated neuron and knows no energy; set infer.core = \"calibrated\"");
+  Timer timer(*this, "calibrate");
+  const CacheKey key = calibration_key(config_.calibrate);
+  if (const auto text = cache_.find("calibration", key)) {
+    calibration_.emplace();
+    validation::from_json(Json::parse(*text), *calibration_);
+    timer.from_cache = true;
+  } else {
+    calibration_ = validation::calibrate(config_.calibrate, cache_);
+    Json json;
+    validation::to_json(json, *calibration_);
+    cache_.store("calibration", key, json.dump());
+  }
+  Json json;
+  validation::to_json(json, *calibration_);
+  calibration_text_ = json.dump();
+  return *calibration_;
+}
+
+chip::CoreFactory Job::cores() {
+  return config_.core == CoreKind::ideal ? chip::ideal_cores() : chip::calibrated_cores(calibration().neuron);
+}
+
+chip::CentreTrim Job::centre_trim() {
+  return config_.core == CoreKind::ideal ? chip::CentreTrim{} : offset_null(cores(), config_.chip);
+}
+
+const chip::ProgrammedDie& Job::die(std::uint32_t number) { return die_with_passes(number, config_.chip.programming.options.passes); }
+
+const chip::ProgrammedDie& Job::die_with_passes(std::uint32_t number, int passes) {
+  const auto found = dies_.find({number, passes});
+  if (found != dies_.end()) return found->second;
+  throw_if_interrupted();
+  const auto& matrices = network().matrices();
+  Timer timer(*this, "program");
+  chip::ChipConfig config = config_.chip;
+  config.programming.options.passes = passes;
+  const auto at =
+      dies_.emplace(std::pair{number, passes}, chip::program_die(matrices, config, config_.seed, number, threads(), cache_, options_.progress))
+          .first;
+  timer.from_cache = at->second.from_cache;
+  return at->second;
+}
+
+const std::vector<chip::PointChoice>& Job::points() {
+  if (points_) return *points_;
+  const chip::CoreFactory make_core = cores();
+  const chip::Network& net = network();
+  const chip::ImageSet& images = training_images();
+  Timer timer(*this, "operating points");
+  CacheKey key = inference_key("points");
+  key.add("quantile", config_.chip.operating.quantile);
+  for (const auto& p : ParameterTable<chip::OperatingRules>::table) key.add(p.key, config_.chip.operating.*p.member);
+  for (const int n : {config_.chip.operating.max_multiplier, config_.chip.operating.max_code, config_.chip.operating.samples})
+    key.add("rule", std::int64_t{n});
+  chip::add_to_key(key, config_.chip);
+  add_images(key, images, false);
+  points_.emplace();
+  if (const auto text = cache_.find("points", key); text && from_text(*text, *points_)) {
+    timer.from_cache = true;
+  } else {
+    *points_ = chip::choose_points_on(net, config_.chip, images, make_core, centre_trim(), threads());
+    cache_.store("points", key, to_text(*points_));
+  }
+  return *points_;
+}
+
+CacheKey Job::inference_key(std::string_view kind) {
+  CacheKey key(kind);
+  key.add("version", results_version).add_file("network", config_.network);
+  key.add("core", std::int64_t{config_.core == CoreKind::ideal});
+  key.add("calibration", std::string_view(calibration_text_));
+  return key;
+}
+
+double Job::software_accuracy() {
+  if (software_accuracy_) return *software_accuracy_;
+  const chip::Network& net = network();
+  const chip::ImageSet& images = test_images();
+  Timer timer(*this, "infer in software");
+  CacheKey key("software");
+  key.add("version", results_version).add_file("network", config_.network);
+  add_images(key, images, true);
+  if (const auto text = cache_.find("software", key); text && text->size() == sizeof(double)) {
+    software_accuracy_.emplace();
+    std::copy(text->begin(), text->end(), reinterpret_cast<char*>(&*software_accuracy_));
+    timer.from_cache = true;
+    return *software_accuracy_;
+  }
+  const auto classes = chip::classify(net, chip::SoftwareEngine(net.matrices()), images,
+                                      {.threads = threads(), .progress = options_.progress, .title = "infer in software"});
+  software_accuracy_ = chip::accuracy(classes, images);
+  cache_.store("software", key, {reinterpret_cast<const char*>(&*software_accuracy_), sizeof(double)});
+  return *software_accuracy_;
+}
+
+const chip::ChipInference& Job::inference(std::uint32_t number) {
+  if (const auto found = inferences_.find(number); found != inferences_.end()) return found->second;
+  const chip::CoreFactory make_core = cores();
+  const auto chosen = chip::points_of(points());
+  const chip::ProgrammedDie& programmed = die(number);
+  const chip::ImageSet& images = test_images();
+  throw_if_interrupted();
+  Timer timer(*this, "infer");
+  CacheKey key = inference_key("inference");
+  key.add("die", std::string_view(chip::die_key(network().matrices(), config_.chip, config_.seed, number).hex()));
+  for (const solver::OperatingPoint& p : chosen) {
+    key.add("v_read", p.v_read).add("v_trim", p.v_trim).add("v_decrement", p.v_decrement);
+    key.add("multiplier", std::int64_t{p.pulse_multiplier}).add("max_code", std::int64_t{p.max_code});
+  }
+  add_images(key, images, true);
+  chip::ChipInference result;
+  if (const auto text = cache_.find("inference", key); text && from_text(*text, result)) {
+    timer.from_cache = true;
+  } else {
+    result = chip::infer(network(), config_.chip, programmed, chosen, make_core, images,
+                         {.threads = threads(), .progress = options_.progress, .title = fmt::format("infer on die {}", number)});
+    cache_.store("inference", key, to_text(result));
+  }
+  return inferences_.emplace(number, std::move(result)).first->second;
+}
+
+const chip::Estimate& Job::estimate() {
+  if (estimate_) return *estimate_;
+  const solver::EnergyModel& model = calibration().energy;
+  std::vector<solver::EventCounts> events = inference(0).events;
+  for (int d = 1; d < config_.dies; ++d) {
+    const auto& more = inference(static_cast<std::uint32_t>(d)).events;
+    for (size_t b = 0; b < events.size(); ++b) events[b] += more[b];
+  }
+  Timer timer(*this, "estimate");
+  estimate_ = chip::estimate(network().matrices(), die(0).mapping, events, test_images().size() * static_cast<size_t>(config_.dies), model);
+  return *estimate_;
+}
+
+std::vector<double> Job::energy_of_dies() {
+  const solver::EnergyModel& model = calibration().energy;
+  std::vector<double> energies;
+  for (int d = 0; d < config_.dies; ++d) {
+    const auto number = static_cast<std::uint32_t>(d);
+    energies.push_back(chip::estimate(network().matrices(), die(number).mapping, inference(number).events, test_images().size(), model)
+                           .total.energy.total());
+  }
+  return energies;
+}
+
+}  // namespace mho::job

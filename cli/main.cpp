@@ -1,0 +1,57 @@
+// mho: the command line. One file per sub-command; errors end here, once, as one line and an exit status (core/errors.hpp).
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "core/errors.hpp"
+#include "core/progress.hpp"
+
+namespace {
+
+int fail(const std::string& message, mho::ExitStatus status) {
+  std::string line = message;
+  for (char& c : line)
+    if (c == '\n') c = ' ';
+  fmt::print(stderr, "mho: {}\n", line);
+  return static_cast<int>(status);
+}
+
+void add_commands(CLI::App& app) {
+  using namespace mho::cli;
+  app.require_subcommand(1);
+  add_run(app);
+  add_calibrate(app);
+  CLI::App* chip = app.add_subcommand("chip", "programming, inference and energy on the chip")->require_subcommand(1);
+  add_chip_map(*chip);
+  add_chip_program(*chip);
+  add_chip_infer(*chip);
+  add_chip_energy(*chip);
+  CLI::App* bench = app.add_subcommand("bench", "one core beside measured figures")->require_subcommand(1);
+  add_bench_energy(*bench);
+  CLI::App* validate = app.add_subcommand("validate", "one rung held against another; status 4 when a threshold is missed")->require_subcommand(1);
+  add_validate_neuron(*validate);
+  add_config(app);
+  add_train(app);
+  add_version(app);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mho::install_interrupt_handler();
+  CLI::App app("RRAM compute-in-memory from device physics to the energy of a whole chip.", "mho");
+  try {
+    add_commands(app);
+    app.parse(argc, argv);
+    return static_cast<int>(mho::ExitStatus::success);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForAllHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return fail(fmt::format("{} (mho --help lists the commands, mho COMMAND --help their options)", e.what()), mho::ExitStatus::bad_input);
+  } catch (const mho::Error& e) {
+    return fail(e.what(), e.status());
+  } catch (const std::exception& e) {
+    return fail(fmt::format("internal error: {}", e.what()), mho::ExitStatus::bug);
+  }
+}

@@ -1,0 +1,41 @@
+// mho run: the five steps, from transistors to the energy of classifying a digit.
+#include <fmt/format.h>
+
+#include "cli/command.hpp"
+#include "cli/commands.hpp"
+#include "cli/job/results.hpp"
+
+namespace mho::cli {
+namespace {
+
+// How the run was started, for manifest and report.
+std::string command_line(const CommonOptions& options) {
+  std::string text = "mho run " + options.config;
+  for (const std::string& assignment : options.overrides()) text += fmt::format(" --set '{}'", assignment);
+  return text + " --out " + options.out;
+}
+
+}  // namespace
+
+void add_run(CLI::App& mho) {
+  CLI::App* command = add_inferring_command(mho, "run", "calibrate, program, infer, estimate, report", [](const CommonOptions& options) {
+    job::Job job = options.start();
+    // In the order of the steps, so that each is announced and kept before the next begins.
+    if (job.config().core == job::CoreKind::calibrated) job.calibration();
+    for (int d = 0; d < job.config().dies; ++d) job.die(static_cast<std::uint32_t>(d));
+    if (job.config().passes_beside > 0) job.die_with_passes(0, job.config().passes_beside);
+    job.software_accuracy();
+    for (int d = 0; d < job.config().dies; ++d) job.inference(static_cast<std::uint32_t>(d));
+    if (job.config().core == job::CoreKind::calibrated) job.estimate();
+    const job::PictureData pictures = job::picture_data(job);
+    const Json run = job::run_json(job, pictures, command_line(options));
+    job::write_tables(job, pictures, run, options.out);
+    fmt::print("{}", options.json ? run.dump(1) + "\n" : job::run_table(job, pictures));
+    std::fflush(stdout);
+    if (job.config().pictures) job::write_report(job, pictures, run, options.out);
+    if (!options.json) fmt::print("{}/run.json{}\n", options.out, job.config().pictures ? fmt::format(", {}/report.html", options.out) : "");
+  });
+  command->get_option("--out")->required();
+}
+
+}  // namespace mho::cli
