@@ -169,9 +169,12 @@ Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   const std::string text = read_text_file(path);
   const circuits::ControlProgram program = circuits::read_control_program(path);
   const CacheKey key = calibration_key(s, text);
-  if (const auto stored = cache.find("calibrations", key)) return Json::parse(*stored).get<Calibration>();
-
   Calibration result;
+  if (const auto stored = cache.find("calibrations", key)) {
+    Json::parse(*stored).get_to(result);
+    result.from_cache = true;
+    return result;
+  }
   const auto fit_inputs = plan(s, s.fit_conversions, Purpose::calibration_plan);
   const auto unseen_inputs = plan(s, s.unseen_conversions, Purpose::validation_plan);
   const auto fit_runs = run_conversions(s.circuit, program, fit_inputs, run_settings(s, "ngspice, conversions to fit", s.tolerance), cache);

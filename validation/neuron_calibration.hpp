@@ -52,6 +52,7 @@ struct Calibration {
   ErrorSummary fitted, unseen;
   WaveformPair example;
   std::vector<std::string> failures;  // conversions that ngspice did not finish
+  bool from_cache = false;            // not stored
 };
 void to_json(Json& json, const Calibration& calibration);
 void from_json(const Json& json, Calibration& calibration);
