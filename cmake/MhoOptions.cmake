@@ -26,9 +26,13 @@ elseif(MHO_ARCH)
   set(MHO_ARCH_FLAG "-march=${MHO_ARCH}")
 endif()
 
+# Eigen's alignment depends on the instruction set, so whoever sees our headers is compiled for the same one.
+add_library(mho_arch INTERFACE)
+target_compile_options(mho_arch INTERFACE ${MHO_ARCH_FLAG})
+
 add_library(mho_flags INTERFACE)
 # No contraction to fused operations by the compiler: the same source gives the same rounding.
-target_compile_options(mho_flags INTERFACE -ffp-contract=off ${MHO_ARCH_FLAG}
+target_compile_options(mho_flags INTERFACE -ffp-contract=off
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${MHO_WERROR}>:-Werror>)
 if(MHO_SANITIZE)
   target_compile_options(mho_flags INTERFACE -fsanitize=${MHO_SANITIZE} -fno-omit-frame-pointer)

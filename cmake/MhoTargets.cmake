@@ -4,7 +4,7 @@ function(mho_library name)
   add_library(mho_${name} STATIC ${arg_SOURCES})
   add_library(mho::${name} ALIAS mho_${name})
   target_include_directories(mho_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
-  target_link_libraries(mho_${name} PUBLIC ${arg_DEPENDS} PRIVATE mho_flags ${arg_PRIVATE})
+  target_link_libraries(mho_${name} PUBLIC mho_arch ${arg_DEPENDS} PRIVATE mho_flags ${arg_PRIVATE})
 endfunction()
 
 # mho_test(name LABEL unit SOURCES ... DEPENDS ...): a doctest program, each case its own ctest test.
