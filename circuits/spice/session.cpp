@@ -2,18 +2,15 @@
 
 #include <fmt/format.h>
 #include <ngspice/sharedspice.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <clocale>
-#include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <exception>
-#include <filesystem>
 #include <unordered_map>
 
+#include "circuits/spice/diagnosis.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 
@@ -28,29 +25,21 @@ struct Link {
   std::vector<int> watch_index;  // position of each watched vector in the data of a time point
   int time_index = -1;
   std::vector<double> values;
-  std::string log, first_error;
+  std::string log;
   std::exception_ptr error;
   TransientStats stats;
+  bool failed = false;  // ngspice printed an error
   bool stop = false, dead = false;
 };
 Link link_state;
 bool session_exists = false;
-
-bool is_error(std::string_view line) {
-  for (const char* sign : {"Error", "not parsed", "aborted", "too small", "ingular matrix", "there aren't any circuits", "no such",
-                           "unable to find", "could not find", "Could not find", "undefined", "Undefined", "unknown", "Unknown model"})
-    if (line.find(sign) != std::string_view::npos) return true;
-  return false;
-}
 
 int on_text(char* text, int, void*) {
   std::string_view line(text);
   if (line.starts_with("stderr ")) line.remove_prefix(7);
   if (line.starts_with("stdout ")) line.remove_prefix(7);
   if (link_state.log.size() < 100000) link_state.log.append(line).append("\n");
-  const bool harmless = line.find("gmin") != std::string_view::npos || line.find("Warning") != std::string_view::npos ||
-                        line.find("source stepping") != std::string_view::npos;
-  if (link_state.first_error.empty() && !harmless && is_error(line)) link_state.first_error = line;
+  if (!link_state.failed && announces_error(line)) link_state.failed = true;
   return 0;
 }
 
@@ -141,6 +130,45 @@ void command(const char* text) {
   ngSpice_Command(copy.data());
 }
 
+// Without these a later run may show values of this circuit, and memory grows.
+void clear_circuit() {
+  command("delete all");
+  command("destroy all");
+  command("remcirc");
+}
+
+// The title is line 1 of the deck, so line n of the netlist is its line n + 1.
+std::vector<std::string> deck_lines(const TransientRequest& request) {
+  std::vector<std::string> lines{"* " + request.name};
+  for (size_t start = 0; start < request.netlist.size();) {
+    const size_t end = std::min(request.netlist.find('\n', start), request.netlist.size());
+    lines.push_back(request.netlist.substr(start, end - start));
+    start = end + 1;
+  }
+  lines.push_back("vmhostop mhostop 0 external");
+  std::string save = ".save v(mhostop)";
+  for (const std::string& name : request.watch) {
+    const size_t hash = name.find('#');
+    save += hash == std::string::npos ? fmt::format(" v({})", name) : fmt::format(" i({})", name.substr(0, hash));
+  }
+  lines.push_back(save);
+  lines.push_back(".options " + request.options);
+  lines.push_back(fmt::format(".tran {:.17g} {:.17g} 0 {:.17g}", request.dt_max, request.t_stop, request.dt_max));
+  lines.push_back(".end");
+  return lines;
+}
+
+[[noreturn]] void throw_failure(const TransientRequest& request, bool refused, const TransientStats& stats, const std::string& log) {
+  const Diagnosis d = diagnose(log);
+  const bool ran = stats.accepted > 0, numerical = ran || (!refused && d.numerical);
+  const std::string what = ran         ? fmt::format("ngspice stopped at {:.4g} s of {:.4g} s", stats.t_reached, request.t_stop)
+                           : numerical ? "ngspice found no operating point"
+                                       : "ngspice refused the netlist";
+  const int netlist_line = d.line > 1 ? d.line - 1 : 0;
+  throw NetlistError(request.name, netlist_line, fmt::format("{}: {}", what, d.message.empty() ? "no reason given" : d.message), log,
+                     numerical ? ExitStatus::numerical_failure : ExitStatus::bad_input);
+}
+
 }  // namespace
 
 Session::Session() {
@@ -159,63 +187,39 @@ Session::Session() {
 // libngspice has no way to be torn down; the process ends with it.
 Session::~Session() = default;
 
+bool Session::usable() const { return !link_state.dead; }
+
 TransientStats Session::transient(const TransientRequest& request, const Hooks& hooks) {
   Link& link = link_state;
-  if (link.dead) throw NetlistError(request.name, 0, "ngspice ended itself in an earlier run of this process", link.log, ExitStatus::numerical_failure);
+  if (link.dead)
+    throw NetlistError(request.name, 0, "not run: ngspice gave up on an earlier netlist of this process and cannot go on", link.log,
+                       ExitStatus::numerical_failure);
   link = Link{};
   link.request = &request;
   link.hooks = &hooks;
   link.values.resize(request.watch.size());
   for (size_t i = 0; i < request.external.size(); ++i) link.source_index[request.external[i]] = i;
 
-  std::vector<std::string> lines;
-  lines.push_back("* " + request.name);
-  size_t start = 0;
-  while (start < request.netlist.size()) {
-    size_t end = request.netlist.find('\n', start);
-    if (end == std::string::npos) end = request.netlist.size();
-    lines.push_back(request.netlist.substr(start, end - start));
-    start = end + 1;
-  }
-  lines.push_back("vmhostop mhostop 0 external");
-  std::string save = ".save v(mhostop)";
-  for (const std::string& name : request.watch) {
-    const size_t hash = name.find('#');
-    save += hash == std::string::npos ? fmt::format(" v({})", name) : fmt::format(" i({})", name.substr(0, hash));
-  }
-  lines.push_back(save);
-  lines.push_back(".options " + request.options);
-  lines.push_back(fmt::format(".tran {:.17g} {:.17g} 0 {:.17g}", request.dt_max, request.t_stop, request.dt_max));
-  lines.push_back(".end");
+  std::vector<std::string> lines = deck_lines(request);
   std::vector<char*> pointers;
   for (std::string& line : lines) pointers.push_back(line.data());
   pointers.push_back(nullptr);
-
   const double cpu_start = cpu_now();
   ngSpice_Circ(pointers.data());
-  if (link.first_error.empty() && !link.dead) {
+  const bool refused = link.failed || link.dead;
+  if (!refused) {
     command("stop when v(mhostop) > 0.5");
     command("run");
   }
   link.stats.cpu_seconds = cpu_now() - cpu_start;
   const bool finished = link.stop || link.stats.t_reached >= request.t_stop * (1.0 - 1e-9);
-  if (!link.dead) {
-    command("delete all");
-    command("destroy all");
-    command("remcirc");
-  }
+  const std::string log = link.log;
+  if (!link.dead) clear_circuit();
   link.request = nullptr;
   link.hooks = nullptr;
   if (link.error) std::rethrow_exception(link.error);
   throw_if_interrupted();
-  if (!finished) {
-    const bool ran = link.stats.accepted > 0;
-    throw NetlistError(request.name, 0,
-                       fmt::format("ngspice {}: {}", ran ? fmt::format("stopped at {:.4g} s of {:.4g} s", link.stats.t_reached, request.t_stop)
-                                                         : "refused the netlist",
-                                   link.first_error.empty() ? "no reason given" : link.first_error),
-                       link.log, ran ? ExitStatus::numerical_failure : ExitStatus::bad_input);
-  }
+  if (!finished) throw_failure(request, refused, link.stats, log);
   return link.stats;
 }
 

@@ -46,9 +46,10 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   // Runs to t_stop or until hooks.done. Throws NetlistError (bad_input) when the netlist is refused, NetlistError (numerical_failure) when the run
-  // aborts; both carry what ngspice printed, and the session can be used again.
+  // aborts or finds no operating point; both carry what ngspice printed, the line of request.netlist where ngspice tells it, and the session can be used again.
+  // After some bad netlists (an undefined parameter, a missing .lib file) ngspice itself cannot go on: usable() is false and every later run throws.
   TransientStats transient(const TransientRequest& request, const Hooks& hooks);
-
+  bool usable() const;
 };
 
 }  // namespace mho::spice

@@ -47,12 +47,11 @@ bool read_all(int fd, void* data, size_t size) {
 }
 
 // Life of a worker: read a task number, run it, write status, length and text. ngspice reads .spiceinit from the working folder and HOME and may write files:
-// both are a private empty folder.
-[[noreturn]] void serve(int in, int out, const std::function<std::string(size_t)>& task) {
+// both are a private empty folder, which the parent removes.
+[[noreturn]] void serve(int in, int out, const std::string& folder, const std::function<std::string(size_t)>& task) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::signal(SIGINT, SIG_IGN);
-  std::string folder = (std::filesystem::temp_directory_path() / "mho-worker-XXXXXX").string();
-  if (mkdtemp(folder.data()) && chdir(folder.c_str()) == 0) setenv("HOME", folder.c_str(), 1);
+  if (chdir(folder.c_str()) == 0) setenv("HOME", folder.c_str(), 1);
   std::uint64_t index = 0;
   while (read_all(in, &index, sizeof index)) {
     std::uint8_t status = 0;
@@ -69,14 +68,13 @@ bool read_all(int fd, void* data, size_t size) {
     const std::uint64_t size = text.size();
     if (!write_all(out, &status, 1) || !write_all(out, &size, sizeof size) || !write_all(out, text.data(), text.size())) break;
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
   _exit(0);
 }
 
 struct Worker {
   pid_t pid = -1;
   int to = -1, from = -1;
+  std::string folder;
   bool busy = false;
   size_t task = 0;
   Clock::time_point start;
@@ -85,6 +83,8 @@ struct Worker {
 void start(Worker& worker, const std::vector<Worker>& all, const std::function<std::string(size_t)>& task) {
   int down[2], up[2];
   if (pipe(down) != 0 || pipe(up) != 0) throw Error("cannot create a pipe to a worker", ExitStatus::numerical_failure);
+  std::string folder = (std::filesystem::temp_directory_path() / "mho-worker-XXXXXX").string();
+  if (!mkdtemp(folder.data())) throw IoError(folder, "cannot make a folder for a worker process");
   const pid_t pid = fork();
   if (pid < 0) throw Error("cannot start a worker process", ExitStatus::numerical_failure);
   if (pid == 0) {
@@ -95,11 +95,11 @@ void start(Worker& worker, const std::vector<Worker>& all, const std::function<s
         close(other.to);
         close(other.from);
       }
-    serve(down[0], up[1], task);
+    serve(down[0], up[1], folder, task);
   }
   close(down[0]);
   close(up[1]);
-  worker = {pid, down[1], up[0], false, 0, {}};
+  worker = {pid, down[1], up[0], std::move(folder), false, 0, {}};
 }
 
 // Ends a worker and says how it died.
@@ -108,10 +108,65 @@ std::string stop(Worker& worker, bool kill_it) {
   close(worker.to);
   close(worker.from);
   int status = 0;
-  waitpid(worker.pid, &status, 0);
+  while (waitpid(worker.pid, &status, 0) < 0 && errno == EINTR) {
+  }
   worker.pid = -1;
+  worker.busy = false;
+  std::error_code ignored;
+  std::filesystem::remove_all(worker.folder, ignored);
   if (WIFSIGNALED(status)) return fmt::format("the ngspice process ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
   return fmt::format("the ngspice process ended with status {}", WEXITSTATUS(status));
+}
+
+double seconds_busy(const Worker& worker) { return std::chrono::duration<double>(Clock::now() - worker.start).count(); }
+
+void give(Worker& worker, size_t task) {
+  worker.busy = true;
+  worker.task = task;
+  worker.start = Clock::now();
+  const std::uint64_t index = task;
+  write_all(worker.to, &index, sizeof index);  // a worker that is gone shows at the other pipe
+}
+
+// Until a busy worker has written, ended or run out of time; half a second at most, to see Ctrl-C.
+void wait_for_news(const std::vector<Worker>& workers, double timeout) {
+  std::vector<pollfd> polls;
+  double wait = 0.5;
+  for (const Worker& w : workers) {
+    if (!w.busy) continue;
+    polls.push_back({w.from, POLLIN, 0});
+    wait = std::min(wait, timeout - seconds_busy(w));
+  }
+  poll(polls.data(), polls.size(), std::max(1, static_cast<int>(1e3 * wait)));
+}
+
+// True when the worker's task is over, for good or bad. A worker whose task failed is ended: its ngspice may be unusable (Session::usable).
+bool collect(Worker& w, double timeout, TaskOutcome& outcome) {
+  pollfd news{w.from, POLLIN, 0};
+  if (poll(&news, 1, 0) <= 0 || news.revents == 0) {
+    if (seconds_busy(w) < timeout) return false;
+    stop(w, true);
+    outcome.error = fmt::format("ngspice gave no result in {:g} s and was ended", timeout);
+    return true;
+  }
+  std::uint8_t status = 0;
+  std::uint64_t size = 0;
+  std::string text;
+  bool whole = read_all(w.from, &status, 1) && read_all(w.from, &size, sizeof size);
+  if (whole) {
+    text.resize(size);
+    whole = read_all(w.from, text.data(), size);
+  }
+  outcome.ok = whole && status == 0;
+  outcome.bad_input = whole && status == 2;
+  if (outcome.ok) {
+    outcome.result = std::move(text);
+  } else {
+    const std::string end = stop(w, false);
+    outcome.error = whole ? std::move(text) : end;
+  }
+  w.busy = false;
+  return true;
 }
 
 }  // namespace
@@ -122,50 +177,26 @@ void run_in_workers(size_t count, const WorkerOptions& options, const std::funct
   std::signal(SIGPIPE, SIG_IGN);
   std::vector<Worker> workers(std::min<size_t>(static_cast<size_t>(std::max(1, options.workers)), count));
   size_t next = 0, finished = 0;
-  while (finished < count && !interrupted()) {
-    std::vector<pollfd> polls;
-    for (Worker& w : workers) {
-      if (!w.busy && next < count) {
+  try {
+    while (finished < count && !interrupted()) {
+      for (Worker& w : workers) {
+        if (w.busy || next >= count) continue;
         if (w.pid < 0) start(w, workers, task);
-        const std::uint64_t index = next;
-        if (!write_all(w.to, &index, sizeof index)) {
-          stop(w, true);
-          continue;
-        }
-        w.busy = true;
-        w.task = next++;
-        w.start = Clock::now();
+        give(w, next++);
       }
-      polls.push_back({w.busy ? w.from : -1, POLLIN, 0});
-    }
-    poll(polls.data(), polls.size(), 500);
-    for (size_t i = 0; i < polls.size(); ++i) {
-      Worker& w = workers[i];
-      if (!w.busy) continue;
-      TaskOutcome outcome;
-      if (polls[i].revents != 0) {
-        std::uint8_t status = 0;
-        std::uint64_t size = 0;
-        std::string text;
-        bool whole = read_all(w.from, &status, 1) && read_all(w.from, &size, sizeof size);
-        if (whole) {
-          text.resize(size);
-          whole = read_all(w.from, text.data(), size);
-        }
-        w.busy = false;
-        outcome.ok = whole && status == 0;
-        outcome.bad_input = whole && status == 2;
-        (outcome.ok ? outcome.result : outcome.error) = whole ? text : stop(w, false);
-      } else if (std::chrono::duration<double>(Clock::now() - w.start).count() > options.timeout) {
-        w.busy = false;
-        stop(w, true);
-        outcome.error = fmt::format("ngspice gave no result in {:.0f} s and was ended", options.timeout);
-      } else {
-        continue;
+      wait_for_news(workers, options.timeout);
+      for (Worker& w : workers) {
+        if (!w.busy) continue;
+        TaskOutcome outcome;
+        if (!collect(w, options.timeout, outcome)) continue;
+        ++finished;
+        done(w.task, std::move(outcome));
       }
-      ++finished;
-      done(w.task, std::move(outcome));
     }
+  } catch (...) {
+    for (Worker& w : workers)
+      if (w.pid > 0) stop(w, true);
+    throw;
   }
   for (Worker& w : workers)
     if (w.pid > 0) stop(w, w.busy);
