@@ -1,0 +1,270 @@
+// Whole conversions at transistor level: laws of the circuit, conservation in the energy account, repeatability, and the exported deck. Columns are small and
+// ranges short, because one conversion of 16 rows costs about 2 s of processor time.
+#include "circuits/conversion.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <numeric>
+
+#include "circuits/export_deck.hpp"
+#include "circuits/spice/worker_pool.hpp"
+#include "core/data_path.hpp"
+#include "core/errors.hpp"
+
+using namespace mho;
+using namespace mho::circuits;
+
+namespace {
+
+struct Run {
+  ConversionRecord record;
+  ConversionWaveform waveform;
+};
+
+const ControlProgram& program() {
+  static const ControlProgram p = read_control_program(data_path("netlists/programs/held_line_unary.toml"));
+  return p;
+}
+
+// A column of 16 rows in a core of 16, two magnitude bits, a range of one step: init, two bits, sign, at most two decrements.
+CircuitParams small_core() {
+  CircuitParams c;
+  c.rows = 16;
+  return c;
+}
+ColumnInput column(int sign) {
+  ColumnInput input;
+  for (int row = 0; row < 16; ++row) input.conductance.push_back((5.0 + 2.0 * row) * 1e-6);
+  input.levels.assign(2, std::vector<std::int8_t>(16, 0));
+  for (size_t row = 0; row < 16; ++row) {
+    input.levels[0][row] = static_cast<std::int8_t>(row % 3 == 0 ? sign : 0);
+    input.levels[1][row] = static_cast<std::int8_t>(row % 4 == 3 ? -sign : sign);
+  }
+  input.point.max_code = 1;
+  return input;
+}
+
+spice::Session& ngspice() {
+  static spice::Session session;
+  return session;
+}
+
+Run run(const CircuitParams& circuit, const ColumnInput& input, const ConversionOptions& options = {}) {
+  Run r;
+  r.record = run_conversion(ngspice(), circuit, program(), input, options, &r.waveform);
+  return r;
+}
+
+double sum(const std::array<double, component_count>& joule) { return std::accumulate(joule.begin(), joule.end(), 0.0); }
+
+// A folder of this process that is gone afterwards.
+struct Scratch {
+  Scratch() { std::filesystem::create_directories(path); }
+  ~Scratch() { std::filesystem::remove_all(path); }
+  std::filesystem::path path = std::filesystem::temp_directory_path() / fmt::format("mho-circuits-test-{}", getpid());
+};
+
+// What plain ngspice prints in batch mode for the deck `name` in `folder`; the exit status in `status`.
+std::string batch(const std::filesystem::path& folder, const std::string& name, int& status) {
+  const std::string command = fmt::format("cd '{0}' && HOME='{0}' ngspice -b '{1}' 2>&1", folder.string(), name);
+  std::FILE* pipe = popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string text;
+  char block[4096];
+  for (size_t n = 0; (n = std::fread(block, 1, sizeof block, pipe)) > 0;) text.append(block, n);
+  status = pclose(pipe);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("control lines as PWL: from zero, rising times, a ramp cut short ends where the next begins") {
+  CHECK(control_pwl({}) == "0");
+  CHECK(control_pwl({{0.0, 0.0}, {1.0, 2.0}}) == "pwl(0 0 1 2)");
+  CHECK(control_pwl({{1.0, 0.0}, {2.0, 2.0}}) == "pwl(0 0 1 0 2 2)");
+  // The second change starts at 1.5, half way up the first ramp.
+  CHECK(control_pwl({{1.0, 0.0}, {2.0, 2.0}, {1.5, 1.0}, {2.5, 0.0}}) == "pwl(0 0 1 0 1.5 1 2.5 0)");
+}
+
+TEST_CASE("rows with the same levels share one source") {
+  const RowGroups groups = group_rows(column(1));
+  CHECK(groups.group_of_row.size() == 16);
+  CHECK(groups.sequence.size() == 4);
+  for (size_t row = 0; row < 16; ++row)
+    for (size_t bit = 0; bit < 2; ++bit)
+      CHECK(groups.sequence[static_cast<size_t>(groups.group_of_row[row])][bit] == column(1).levels[bit][row]);
+}
+
+TEST_CASE("a column with wrong shapes is refused before ngspice is asked") {
+  ColumnInput empty = column(1);
+  empty.conductance.clear();
+  CHECK_THROWS_WITH_AS(run(small_core(), empty), doctest::Contains("at least one row"), Error);
+  ColumnInput uneven = column(1);
+  uneven.levels[1].pop_back();
+  CHECK_THROWS_WITH_AS(run(small_core(), uneven), doctest::Contains("one level per row and bit"), Error);
+}
+
+TEST_CASE("opposite inputs integrate to opposite voltages, no input to none, and the driven line is the conductance-weighted mean") {
+  const CircuitParams circuit = small_core();
+  const ConversionRecord up = run(circuit, column(1)).record, down = run(circuit, column(-1)).record, zero = run(circuit, column(0)).record;
+  CHECK(up.sign == 1);
+  CHECK(down.sign == -1);
+  // What falling word lines and switches leave is common to the three: the signal is the difference.
+  const double signal = 0.5 * (up.v_integrated - down.v_integrated);
+  CHECK(up.v_integrated - zero.v_integrated == doctest::Approx(signal).epsilon(0.03));
+  CHECK(zero.v_integrated - down.v_integrated == doctest::Approx(signal).epsilon(0.03));
+  // One sample of bit 0 and two of bit 1 integrate the held line; each sample shares charge with a line of C_line, so the sum is below that of the driven line.
+  const ColumnInput input = column(1);
+  double ideal = 0.0;
+  for (size_t bit = 0; bit < 2; ++bit) {
+    double gx = 0.0, g = 0.0;
+    for (size_t row = 0; row < 16; ++row) {
+      gx += input.conductance[row] * input.levels[bit][row] * input.point.v_read;
+      g += input.conductance[row];
+    }
+    CHECK(up.v_line_driven[bit] == doctest::Approx(gx / g).epsilon(0.03));
+    CHECK(std::abs(zero.v_line_driven[bit]) < 1e-3);
+    ideal += (bit == 0 ? 1.0 : 2.0) * gx / g;
+  }
+  ideal *= circuit.c_sample / circuit.c_integ;
+  CHECK(signal > 0.8 * ideal);
+  CHECK(signal < 1.05 * ideal);
+}
+
+TEST_CASE("the integrated voltage goes as C_sample over C_integ") {
+  CircuitParams circuit = small_core();
+  const double reference = run(circuit, column(1)).record.v_integrated - run(circuit, column(-1)).record.v_integrated;
+  circuit.c_integ *= 2.0;
+  const double halved = run(circuit, column(1)).record.v_integrated - run(circuit, column(-1)).record.v_integrated;
+  CHECK(halved / reference == doctest::Approx(0.5).epsilon(0.02));  // 4 fF of wire beside 104 and 208 fF
+}
+
+TEST_CASE("steps, energies and waveform of a record agree with each other") {
+  const CircuitParams circuit = small_core();
+  const ColumnInput input = column(1);
+  const Run r = run(circuit, input);
+  const ConversionRecord& record = r.record;
+  // Steps follow each other and end where the conversion ends.
+  double t = 0.0;
+  std::array<double, component_count> joule{};
+  for (const StepRecord& step : record.steps) {
+    t += program().phases[static_cast<size_t>(program().steps[static_cast<size_t>(step.step)].phase)].duration;
+    CHECK(step.t_end == doctest::Approx(t).epsilon(1e-9));
+    for (size_t c = 0; c < component_count; ++c) joule[c] += step.joule[c];
+  }
+  CHECK(record.duration == doctest::Approx(t));
+  CHECK(record.v_line_driven.size() == 2);
+  CHECK(record.v_line_held.size() == 2);
+  CHECK(record.v_residue.size() == static_cast<size_t>(record.decrements));
+  CHECK(r.waveform.t.size() == record.time_points);
+  CHECK(r.waveform.t.back() == doctest::Approx(record.duration));
+  // The components of the steps add up to those of the record; none is missing, and all consume.
+  for (size_t c = 0; c < component_count; ++c) {
+    CHECK(joule[c] == doctest::Approx(record.joule[c]));
+    CHECK(record.joule[c] > 0.0);
+  }
+  // The amplifier draws some 12 uA from 1.8 V all the time; what it takes while it compares is the comparator's.
+  double deciding = 0.0;
+  for (const StepRecord& step : record.steps)
+    if (program().steps[static_cast<size_t>(step.step)].decision != Decision::none) deciding += step.joule[4];
+  CHECK(deciding == doctest::Approx(record.joule[4]));
+  const double watt = (record.joule[2] + record.joule[4]) / record.duration;
+  CHECK(watt > 10e-6 * circuit.v_dd);
+  CHECK(watt < 15e-6 * circuit.v_dd);
+  // Row and word line drivers together pay at least for what the cells turn to heat while the word lines are on (20 ns of each pulse, settled lines). The row
+  // drivers alone need not: the edges of the word lines push charge through the array.
+  double heat = 0.0;
+  for (size_t bit = 0; bit < 2; ++bit)
+    for (size_t row = 0; row < 16; ++row) {
+      const double v = input.levels[bit][row] * input.point.v_read - record.v_line_driven[bit];
+      heat += input.conductance[row] * v * v * 20e-9;
+    }
+  CHECK(record.joule[0] + record.joule[1] > heat);
+  CHECK(record.joule[0] < 1.5 * heat);
+  CHECK(sum(record.joule) > 1e-14);
+  // A record survives the way through its file form.
+  const ConversionRecord copy = Json::parse(Json(record).dump()).get<ConversionRecord>();
+  CHECK(Json(copy).dump() == Json(record).dump());
+}
+
+TEST_CASE("the same conversion twice is the same record, after another one and in another process too") {
+  ColumnInput input = column(1);
+  input.levels.resize(1);
+  const auto text = [&] {
+    Json json = run(small_core(), input).record;
+    json.erase("cpu_seconds");
+    return json.dump();
+  };
+  const std::string first = text();
+  input.levels[0][0] = 0;
+  run(small_core(), input);
+  input = column(1);
+  input.levels.resize(1);
+  CHECK(text() == first);
+  spice::run_in_workers(1, {}, [&](size_t) { return text(); }, [&](size_t, spice::TaskOutcome outcome) { CHECK(outcome.result == first); });
+}
+
+TEST_CASE("plain ngspice gives the same integrated voltage from the exported deck, within 0.5 mV, and writes nothing") {
+  const ConversionOptions options{.tolerance = 1e-5};
+  const ColumnInput input = column(-1);
+  const Run r = run(small_core(), input, options);
+  const Scratch scratch;
+  const std::string deck = export_deck(small_core(), program(), input, options, r.record, r.waveform);
+  CHECK(deck.find(".include") == std::string::npos);
+  CHECK(deck.find("external") == std::string::npos);
+  CHECK(deck.find(program().name) != std::string::npos);
+  write_text_file((scratch.path / "deck.cir").string(), deck);
+  int status = -1;
+  const std::string text = batch(scratch.path, "deck.cir", status);
+  CAPTURE(text);
+  CHECK(status == 0);
+  const size_t at = text.find("v_integrated = ");
+  REQUIRE(at != std::string::npos);
+  const double v = std::stod(text.substr(at + 15));
+  MESSAGE("libngspice ", 1e3 * r.record.v_integrated, " mV, ngspice -b ", 1e3 * v, " mV");
+  CHECK(std::abs(v - r.record.v_integrated) < 0.5e-3);
+  CHECK(std::distance(std::filesystem::directory_iterator(scratch.path), {}) == 1);
+}
+
+TEST_CASE("a deck needs control lines and a decision") {
+  CHECK_THROWS_AS(export_deck(small_core(), program(), column(1), {}, {}, {}), Error);
+  ConversionWaveform waveform;
+  waveform.control.resize(signal_count);
+  CHECK_THROWS_WITH_AS(export_deck(small_core(), program(), column(1), {}, {}, waveform), doctest::Contains("sign decision"), Error);
+}
+
+TEST_CASE("each shipped netlist parses in plain ngspice and a gate of it does what it should") {
+  const Scratch scratch;
+  const auto include = [](const char* file) { return fmt::format(".include {}\n", data_path(fmt::format("netlists/{}", file))); };
+  const std::string all = include("card_130nm.lib") + include("switch.sub") + include("ota.sub") + include("neuron.sub") + include("cell.sub");
+  const auto prints = [&](const std::string& body, const std::string& name) {
+    write_text_file((scratch.path / "n.cir").string(), "* smoke\n" + all + body + ".control\nop\nprint " + name + "\nquit\n.endc\n.end\n");
+    int status = -1;
+    const std::string text = batch(scratch.path, "n.cir", status);
+    CAPTURE(text);
+    CHECK(status == 0);
+    CHECK(text.find("Error") == std::string::npos);
+    const size_t at = text.rfind(name + " = ");
+    REQUIRE(at != std::string::npos);
+    return std::stod(text.substr(at + name.size() + 3));
+  };
+  const std::string supply = "vdd vdd 0 1.8\nvref vref 0 0.9\n";
+  // Driver of a control line: true output high, complement low.
+  CHECK(prints(supply + "vin in 0 1.8\nx1 in g gb vdd swdrv\n", "v(g)-v(gb)") == doctest::Approx(1.8).epsilon(1e-3));
+  // Transmission gate of 0.42/0.84 um: a few kilohm on, open when off.
+  CHECK(prints(supply + "x1 vref b vdd 0 vdd tgate\nr1 b 0 1meg\n", "v(b)") == doctest::Approx(0.9).epsilon(0.05));
+  CHECK(prints(supply + "x1 vref b 0 vdd vdd tgate\nr1 b 0 1meg\n", "v(b)") < 1e-3);
+  // Amplifier in unity gain: a gain of some 60 dB leaves millivolts.
+  CHECK(prints(supply + "xb vdd bn bp cn cp ota_bias\nxa vref out out vdd bn bp cn cp ota\n", "v(out)") == doctest::Approx(0.9).epsilon(0.01));
+  // Cell of 100 kohm, word line on and off.
+  CHECK(prints("vb b 0 0.3\nvw w 0 2.5\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") == doctest::Approx(0.15).epsilon(0.05));
+  CHECK(prints("vb b 0 0.3\nvw w 0 0\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") < 1e-3);
+  // Word line driver between its rails.
+  CHECK(prints("vh h 0 2.5\nvl l 0 0.9\nv5 v5 0 3.3\nvi in 0 3.3\nx1 in wl h l v5 wldrv\n", "v(wl)") == doctest::Approx(2.5).epsilon(1e-3));
+}
