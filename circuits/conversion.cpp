@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "circuits/column_file.hpp"
 #include "core/errors.hpp"
 
 namespace mho::circuits {
@@ -209,9 +210,7 @@ std::string ngspice_options(const ConversionOptions& options) {
 
 ConversionRecord run_conversion(spice::Session& session, const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input,
                                 const ConversionOptions& options, ConversionWaveform* waveform) {
-  if (input.conductance.empty()) throw Error("a column needs at least one row");
-  for (const auto& bit : input.levels)
-    if (bit.size() != input.conductance.size()) throw Error("a column needs one level per row and bit");
+  check_column(input, circuit, "column");
   Controller controller(circuit, program, input, waveform);
   spice::TransientRequest request;
   request.name = "column of " + std::to_string(input.conductance.size()) + " rows";
