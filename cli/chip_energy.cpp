@@ -8,6 +8,7 @@ namespace mho::cli {
 void add_chip_energy(CLI::App& chip) {
   add_inferring_command(chip, "energy", "energy and latency per image and layer, by component", [](const CommonOptions& options) {
     job::Job job = options.start();
+    job.check_inputs();
     const chip::Estimate& estimate = job.estimate();
     if (!options.out.empty()) {
       write_text_file(options.out + "/energy.csv", chip::energy_csv(estimate));

@@ -29,6 +29,9 @@ void add_commands(CLI::App& app) {
   add_bench_energy(*bench);
   CLI::App* validate = app.add_subcommand("validate", "one rung held against another; status 4 when a threshold is missed")->require_subcommand(1);
   add_validate_neuron(*validate);
+  CLI::App* neuron = app.add_subcommand("neuron", "the neuron at transistor level and as the behavioural model")->require_subcommand(1);
+  add_neuron_simulate(*neuron);
+  add_neuron_levels(*neuron);
   add_config(app);
   add_train(app);
   add_version(app);

@@ -20,6 +20,7 @@ std::string command_line(const CommonOptions& options) {
 void add_run(CLI::App& mho) {
   CLI::App* command = add_inferring_command(mho, "run", "calibrate, program, infer, estimate, report", [](const CommonOptions& options) {
     job::Job job = options.start();
+    job.check_inputs();
     // In the order of the steps, so that each is announced and kept before the next begins.
     if (job.config().core == job::CoreKind::calibrated) job.calibration();
     for (int d = 0; d < job.config().dies; ++d) job.die(static_cast<std::uint32_t>(d));

@@ -35,7 +35,7 @@ std::string waveform_svg(const WaveformSeries& spice, const WaveformSeries& ode)
   };
   return gnuplot_svg("waveform", "ngspice and behavioural waveforms of one conversion", width, 460,
                      {block("spice", spice, 4000), block("ode", ode, 400)}, R"(
-set multiplot layout 2,1 margins 0.09,0.98,0.12,0.97 spacing 0.03
+set multiplot layout 2,1 margins 0.09,0.98,0.13,0.97 spacing 0.04
 set ylabel 'amplifier output [mV]' offset 0.5
 set format x ''
 plot $spice using 1:2 with lines lt 1 title 'ngspice', $ode using 1:2 with points lt 2 title 'ODE model'
@@ -51,11 +51,13 @@ unset multiplot
 std::string adc_svg(const AdcCurve& curve) {
   return gnuplot_svg("adc", "transfer and integral nonlinearity of the ADC", width, 440,
                      {{"transfer", {scaled(curve.v, 1e3), curve.code}}, {"inl", {curve.edge_code, curve.edge_inl}}}, R"(
-set multiplot layout 1,2 margins 0.08,0.98,0.13,0.96 spacing 0.10
+set multiplot layout 1,2 margins 0.08,0.98,0.17,0.96 spacing 0.11
 set xlabel 'integrated voltage [mV]'
+set xtics 200
 set ylabel 'code' offset 1
 set xzeroaxis lc rgb '#c4c8ce'
 plot $transfer using 1:2 with steps lt 1 notitle
+set xtics autofreq
 set xlabel 'code'
 set ylabel 'INL [LSB]' offset 1
 set offsets 0,0,0.05,0.05
@@ -91,11 +93,14 @@ std::string conductance_svg(const CellSeries& cells, double window) {
   }
   data.push_back(some);
   return gnuplot_svg("conductance", "conductance targets against programmed and relaxed cells", width, 440, data, fmt::format(R"(
-set multiplot layout 1,2 margins 0.08,0.98,0.13,0.96 spacing 0.10
+set multiplot layout 1,2 margins 0.08,0.98,0.17,0.96 spacing 0.10
 set xlabel 'target [µS]'
+set xtics 10
 set ylabel 'conductance [µS]' offset 1
-plot $cells using 1:3 with points pt 7 ps 0.16 lc rgb '#e0a27f' title 'at the time of use', $cells using 1:2 with points pt 7 ps 0.16 lc rgb '#1f5fa8' title 'as written', x with lines lc rgb '#8a8f98' lw 0.8 notitle
-set ylabel 'deviation [µS]'
+plot $cells using 1:3 with points pt 7 ps 0.18 lc rgb '#e0a27f' notitle, $cells using 1:2 with points pt 7 ps 0.18 lc rgb '#1f5fa8' notitle, x with lines lc rgb '#8a8f98' lw 0.8 notitle, \
+     NaN with points pt 7 ps 0.5 lc rgb '#1f5fa8' title 'as written', NaN with points pt 7 ps 0.5 lc rgb '#e0a27f' title 'at the time of use'
+set ylabel 'deviation [µS]' offset 1
+set offsets graph 0,0,0.42,0.03
 set xzeroaxis lc rgb '#8a8f98'
 set style fill solid noborder
 plot $relaxed using 1:2:6 with filledcurves lc rgb '#f6dfd2' title '98 % at the time of use', \
@@ -161,7 +166,7 @@ std::string codes_svg(const std::vector<std::string>& layers, const std::vector<
     plot += fmt::format("set title '{}' offset 0,-0.6 tc rgb '#3d434c'\nplot $codes{} using 1:2 with boxes lc rgb '#1f5fa8' notitle\n", layers[l], l);
   }
   return gnuplot_svg("codes", "use of the range of the ADC by layer", width, static_cast<int>(40 + 170 * rows), data, fmt::format(R"(
-set multiplot layout {},{} margins 0.08,0.98,{},{} spacing 0.05,0.16
+set multiplot layout {},{} margins 0.08,0.98,{},{} spacing 0.065,0.17
 set style fill solid noborder
 set boxwidth {} absolute
 set xrange [0:1]
@@ -169,10 +174,10 @@ set xtics 0,0.5,1
 set logscale y
 set yrange [0.001:100]
 set format y '10^{{%T}}'
-set ytics 0.001,100,100
+set ytics 0.01,100,100
 {}
 unset multiplot
-)", rows, columns, rows > 1 ? 0.09 : 0.16, rows > 1 ? 0.93 : 0.86, 0.85 / static_cast<double>(share.empty() ? 1 : share.front().size()), plot));
+)", rows, columns, rows > 1 ? 0.1 : 0.17, rows > 1 ? 0.93 : 0.86, 0.85 / static_cast<double>(share.empty() ? 1 : share.front().size()), plot));
 }
 
 }  // namespace mho::report

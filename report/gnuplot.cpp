@@ -1,9 +1,11 @@
 #include "report/gnuplot.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -61,7 +63,9 @@ int run_gnuplot(const std::string& file, const std::string& log) {
   const pid_t child = fork();
   if (child < 0) throw Error("gnuplot cannot be started: no more processes");
   if (child == 0) {
-    if (!std::freopen(log.c_str(), "w", stderr) || !std::freopen("/dev/null", "w", stdout)) _exit(126);
+    // Descriptors, not streams: what this process has not flushed yet must not be written twice.
+    const int messages = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), nothing = open("/dev/null", O_RDWR);
+    if (messages < 0 || nothing < 0 || dup2(nothing, 0) < 0 || dup2(nothing, 1) < 0 || dup2(messages, 2) < 0) _exit(126);
     execlp("gnuplot", "gnuplot", file.c_str(), nullptr);
     _exit(127);
   }

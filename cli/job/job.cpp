@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 #include "chip/software_engine.hpp"
 #include "cli/job/offset_trim.hpp"
 #include "cli/job/machine.hpp"
 #include "cli/job/stores.hpp"
-#include "core/data_path.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
 
@@ -19,21 +17,6 @@ namespace {
 
 // Changes when a step computes something else from the same inputs, so that results of older programs are not reused.
 constexpr std::int64_t results_version = 1;
-
-CacheKey calibration_key(const validation::CalibrationSettings& s) {
-  CacheKey key("calibration");
-  key.add("version", results_version);
-  for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
-  key.add("seed", static_cast<std::int64_t>(s.seed)).add("fit", std::int64_t{s.fit_conversions});
-  key.add("unseen", std::int64_t{s.unseen_conversions}).add("tolerance", s.tolerance);
-  key.add_file("program", std::filesystem::exists(s.program) ? s.program : data_path(s.program));
-  std::vector<std::string> netlists;
-  for (const auto& entry : std::filesystem::directory_iterator(data_path("netlists")))
-    if (entry.is_regular_file()) netlists.push_back(entry.path().string());
-  std::sort(netlists.begin(), netlists.end());
-  for (const std::string& path : netlists) key.add_file("netlist", path);
-  return key;
-}
 
 void add_images(CacheKey& key, const chip::ImageSet& images, bool labels) {
   key.add_bytes("pixels", images.pixels.data(), images.pixels.size());
@@ -74,6 +57,13 @@ StepTime& Job::step(const std::string& name) {
 
 int Job::threads() const { return config_.threads > 0 ? config_.threads : default_threads(); }
 
+void Job::check_inputs() {
+  training_images();
+  test_images();
+  for (int d = 0; d < config_.dies; ++d)
+    chip::map_network(network().matrices(), config_.chip, chip::draw_bad_rows(config_.chip, config_.seed, static_cast<std::uint32_t>(d)));
+}
+
 const chip::Network& Job::network() {
   if (!network_) network_ = chip::Network::load(config_.network);
   return *network_;
@@ -95,20 +85,11 @@ const validation::Calibration& Job::calibration() {
   if (config_.core == CoreKind::ideal)
     throw Error("infer.core = \"ideal\" has no calibrated neuron and knows no energy; set infer.core = \"calibrated\"");
   Timer timer(*this, "calibrate");
-  const CacheKey key = calibration_key(config_.calibrate);
-  if (const auto text = cache_.find("calibration", key)) {
-    calibration_.emplace();
-    validation::from_json(Json::parse(*text), *calibration_);
-    timer.from_cache = true;
-  } else {
-    calibration_ = validation::calibrate(config_.calibrate, cache_);
-    Json json;
-    validation::to_json(json, *calibration_);
-    cache_.store("calibration", key, json.dump());
-  }
-  Json json;
-  validation::to_json(json, *calibration_);
-  calibration_text_ = json.dump();
+  calibration_ = validation::calibrate(config_.calibrate, cache_);
+  timer.from_cache = calibration_->from_cache;
+  Json neuron;
+  solver::to_json(neuron, calibration_->neuron);
+  neuron_text_ = neuron.dump();
   return *calibration_;
 }
 
@@ -164,7 +145,7 @@ CacheKey Job::inference_key(std::string_view kind) {
   CacheKey key(kind);
   key.add("version", results_version).add_file("network", config_.network);
   key.add("core", std::int64_t{config_.core == CoreKind::ideal});
-  key.add("calibration", std::string_view(calibration_text_));
+  key.add("neuron", std::string_view(neuron_text_));
   return key;
 }
 

@@ -31,6 +31,8 @@ class Job {
 
   const JobConfig& config() const { return config_; }
   const Cache& cache() const { return cache_; }
+  // Reads network and images and maps every die, so that bad input ends a job before its long steps.
+  void check_inputs();
   const chip::Network& network();
   const chip::ImageSet& training_images();  // images that choose; labels are not used
   const chip::ImageSet& test_images();
@@ -66,7 +68,7 @@ class Job {
   std::optional<chip::Network> network_;
   std::optional<chip::ImageSet> training_, test_;
   std::optional<validation::Calibration> calibration_;
-  std::string calibration_text_;  // what the calibration holds, for keys
+  std::string neuron_text_;  // the fitted neuron, for keys
   std::map<std::pair<std::uint32_t, int>, chip::ProgrammedDie> dies_;
   std::optional<std::vector<chip::PointChoice>> points_;
   std::optional<double> software_accuracy_;

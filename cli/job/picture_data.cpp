@@ -68,7 +68,7 @@ report::AdcCurve adc_curve(Job& job) {
   const chip::MappedBlock& block = die.mapping.blocks.back();
   const solver::OperatingPoint point = job.points()[block.matrix].point;
   const auto core = job.cores()(die.relaxed.back().leftCols(1).cast<double>(), point, chip::magnitude_bits(job.network().matrices()[block.matrix]));
-  constexpr int per_code = 64;
+  constexpr int per_code = 512;
   const int half = per_code * (point.max_code + 2);
   Eigen::MatrixXf ramp(1, 2 * half + 1);
   for (int i = -half; i <= half; ++i) ramp(0, i + half) = static_cast<float>(core->lsb() * i / per_code);
@@ -76,7 +76,7 @@ report::AdcCurve adc_curve(Job& job) {
   core->convert(ramp, codes);
   report::AdcCurve curve;
   for (Eigen::Index i = 0; i < ramp.cols(); ++i)
-    if (i % 8 == 0) {
+    if (i % (per_code / 16) == 0) {
       curve.v.push_back(static_cast<double>(ramp(0, i)));
       curve.code.push_back(codes(0, i));
     }
