@@ -12,8 +12,8 @@
 #include "solver/neuron_model.hpp"
 #include "solver/phase_map.hpp"
 
-// Driven line of column j, with u = line and each cell's current linear in it at its level's own slope (cell_current):
-//   Σ_i I_i(u) = A − B u + c_line du/dt = 0,  A = Σ_{+} a⁺ + Σ_{−} a⁻,  B = b⁰ + Σ_{+} (b⁺ − b⁰) + Σ_{−} (b⁻ − b⁰).
+// Driven line of column j, with u = line and each cell's current a parabola in it for each level, through three points of cell_current:
+//   Σ_i I_i(u) = A − B u + D u² = c_line du/dt,  A = Σ_{+} a⁺ + Σ_{−} a⁻,  B = b⁰ + Σ_{+} (b⁺ − b⁰) + Σ_{−} (b⁻ − b⁰),  D likewise.
 // Shared row drivers add the difference of two linear maps of the levels, with and without sharing: H_shared − H_own.
 
 namespace mho::solver {
@@ -35,6 +35,16 @@ Eigen::MatrixXd settled_map(const Eigen::MatrixXd& g, double r, bool shared) {
   return a.ldlt().solve(dg.transpose());
 }
 
+// Current of a cell into a line at u: a − b u + d u².
+struct Parabola {
+  double a, b, d;
+};
+Parabola cell_parabola(const TransistorParams& transistor, double r, double g, double drive) {
+  constexpr double h = 0.1;
+  const double low = cell_current(transistor, r, g, drive, -h), middle = cell_current(transistor, r, g, drive, 0.0), high = cell_current(transistor, r, g, drive, h);
+  return {middle, (low - high) / (2 * h), (high - 2 * middle + low) / (2 * h * h)};
+}
+
 }  // namespace
 
 struct FastCore::State {
@@ -43,8 +53,8 @@ struct FastCore::State {
   Eigen::Index rows = 0, columns = 0;
   double lsb = 0, t_on = 0, c_line = 0, v_read = 0, v_ref = 0;
   double reach = 0.7, line_span = 0.36;  // [V] range that the maps are used in: a fifth beyond where they were made
-  Matrix up, down;     // 4C × R each: a⁺, b⁺ − b⁰, the shared-driver map and s of the fall; the same for −1
-  Eigen::VectorXf slope0;         // b⁰
+  Matrix up, down;     // 5C × R each: a⁺, b⁺ − b⁰, d⁺ − d⁰, the shared-driver map and s of the fall; the same for −1
+  Eigen::VectorXf slope0, curve0;  // b⁰, d⁰
   FallEmulator fall;
   PhaseMap map;
   Eigen::VectorXf gain, offset;   // decode: sums = gain · v + offset
@@ -65,31 +75,35 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   s.c_line = neuron.neuron.c_line;
   s.lsb = point.v_decrement * neuron.circuit.c_sample / neuron.circuit.c_integ;
   s.v_ref = neuron.circuit.v_ref;
-  s.up.resize(4 * s.columns, s.rows);
-  s.down.resize(4 * s.columns, s.rows);
+  s.up.resize(5 * s.columns, s.rows);
+  s.down.resize(5 * s.columns, s.rows);
   s.slope0.resize(s.columns);
+  s.curve0.resize(s.columns);
   Eigen::MatrixXd cell(s.rows, s.columns);  // conductance of cell and transistor without the driver, between the signs
   for (Eigen::Index j = 0; j < s.columns; ++j) {
-    double b0_sum = 0;
+    double b0_sum = 0, d0_sum = 0;
     for (Eigen::Index i = 0; i < s.rows; ++i) {
       const double g = std::max(conductance(i, j), 1e-9), r = neuron.circuit.r_driver;
-      double slope_up = 0, slope_down = 0, slope_zero = 0;
-      const double i_up = cell_current(neuron.transistor, r, g, point.v_read, 0.0, &slope_up);
-      const double i_down = cell_current(neuron.transistor, r, g, -point.v_read, 0.0, &slope_down);
-      cell_current(neuron.transistor, r, g, 0.0, 0.0, &slope_zero);
-      b0_sum -= slope_zero;
-      s.up(j, i) = static_cast<float>(i_up);
-      s.down(j, i) = static_cast<float>(i_down);
-      s.up(s.columns + j, i) = static_cast<float>(slope_zero - slope_up);
-      s.down(s.columns + j, i) = static_cast<float>(slope_zero - slope_down);
+      const Parabola p_up = cell_parabola(neuron.transistor, r, g, point.v_read), p_down = cell_parabola(neuron.transistor, r, g, -point.v_read);
+      const Parabola p_zero = cell_parabola(neuron.transistor, r, g, 0.0);
+      b0_sum += p_zero.b;
+      d0_sum += p_zero.d;
+      s.up(j, i) = static_cast<float>(p_up.a);
+      s.down(j, i) = static_cast<float>(p_down.a);
+      s.up(s.columns + j, i) = static_cast<float>(p_up.b - p_zero.b);
+      s.down(s.columns + j, i) = static_cast<float>(p_down.b - p_zero.b);
+      s.up(2 * s.columns + j, i) = static_cast<float>(p_up.d - p_zero.d);
+      s.down(2 * s.columns + j, i) = static_cast<float>(p_down.d - p_zero.d);
+      const double i_up = p_up.a, i_down = p_down.a;
       const double mean_g = 0.5 * (i_up - i_down) / point.v_read;
       cell(i, j) = mean_g / (1.0 - r * mean_g);
     }
     s.slope0[j] = static_cast<float>(b0_sum);
+    s.curve0[j] = static_cast<float>(d0_sum);
   }
   const Eigen::MatrixXd shared = point.v_read * (settled_map(cell, neuron.circuit.r_driver, true) - settled_map(cell, neuron.circuit.r_driver, false));
-  s.up.middleRows(2 * s.columns, s.columns) = shared.cast<float>();
-  s.down.middleRows(2 * s.columns, s.columns) = -shared.cast<float>();
+  s.up.middleRows(3 * s.columns, s.columns) = shared.cast<float>();
+  s.down.middleRows(3 * s.columns, s.columns) = -shared.cast<float>();
   s.map = make_phase_map(neuron, point, bits);
   s.t_on = s.map.t_word_line;
   s.fall = FallEmulator(neuron, conductance, point);
@@ -164,7 +178,7 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v
   const Eigen::Index batch = levels[0].cols(), columns = s.columns;
   v_integrated.setConstant(columns, batch, static_cast<float>(s.map.out_initial));
   Matrix line = Matrix::Constant(columns, batch, static_cast<float>(s.point.v_trim));  // held line at the start of a bit
-  Matrix up(s.rows, batch), down(s.rows, batch), sum_up(4 * columns, batch), sum_down(4 * columns, batch);
+  Matrix up(s.rows, batch), down(s.rows, batch), sum_up(5 * columns, batch), sum_down(5 * columns, batch);
   double conduction = 0, line_charge = 0;
   const double trim = s.point.v_trim, rate = s.t_on / s.c_line;
   for (int k = 0; k < s.bits; ++k) {
@@ -179,8 +193,10 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v
       const float *pu = sum_up.col(b).data(), *pd = sum_down.col(b).data();
       for (Eigen::Index j = 0; j < columns; ++j) {
         const double a_up = pu[j], a_down = pd[j], slope = s.slope0[j] + pu[columns + j] + pd[columns + j];
-        const double settled = (a_up + a_down) / slope + pu[2 * columns + j] + pd[2 * columns + j];
-        const double p_up = pu[3 * columns + j], p_down = pd[3 * columns + j];
+        const double curve = (s.curve0[j] + pu[2 * columns + j] + pd[2 * columns + j]) / slope, linear = (a_up + a_down) / slope;
+        const double once = linear + curve * linear * linear, own = linear + curve * once * once;
+        const double settled = own + pu[3 * columns + j] + pd[3 * columns + j];
+        const double p_up = pu[4 * columns + j], p_down = pd[4 * columns + j];
         double driven = settled;
         const double exponent = rate * slope;
         if (exponent < 12.0) {  // otherwise what is left of the start is below 1e-5

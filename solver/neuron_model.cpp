@@ -19,7 +19,7 @@ void table_from_json(const Json& json, S& values) {
 
 void to_json(Json& json, const NeuronModel& m) {
   json = Json{{"circuit", table_to_json(m.circuit)}, {"transistor", table_to_json(m.transistor)}, {"neuron", table_to_json(m.neuron)},
-              {"fall", table_to_json(m.fall)}, {"program", m.program},
+              {"fall", table_to_json(m.fall)}, {"fall_remainder", m.fall_remainder}, {"program", m.program},
               {"range", Json{{"rows", {m.min_rows, m.max_rows}}, {"v_read", quantity(m.max_v_read, "V")},
                              {"v_integrated", quantity(m.max_abs_v_integrated, "V")}}}};
 }
@@ -29,6 +29,7 @@ void from_json(const Json& json, NeuronModel& m) {
   table_from_json(json.at("transistor"), m.transistor);
   table_from_json(json.at("neuron"), m.neuron);
   table_from_json(json.at("fall"), m.fall);
+  json.at("fall_remainder").get_to(m.fall_remainder);
   json.at("program").get_to(m.program);
   const Json& range = json.at("range");
   m.min_rows = range.at("rows").at(0).get<double>();

@@ -27,7 +27,8 @@ struct FallParams {
   double c_m = 6e-16;          // [F] node between cell and transistor
   double n = 1.25;             // [1] slope factor: pinch-off follows the word line as 1/n …
   double curve = 0.0;          // [1/V] … and this times the square of the fall
-  double phi = 0.035;          // [V] sharpness of turn-off, about n kT/e
+  double phi = 0.035;          // [V] sharpness of turn-off in the charge
+  double phi_current = 0.065;  // [V] the same in the current, about 2 n kT/e: current goes with the square of the charge
   double t_fall = 1.5e-10;     // [s] 1/e time of the word line with a full driver stage
   double t_linear = 1e-10;     // [s] time of the linear first part of the fall
 };
@@ -61,11 +62,15 @@ struct NeuronParams {
   double v_compare_down = 0.0;  // [V] the same, negative sign
 };
 
+// What the ODE of the fall leaves over, as a linear form in sums over the cells (fall_remainder in word_line_fall.cpp): small, and fitted after it.
+inline constexpr size_t fall_terms = 8;
+
 struct NeuronModel {
   circuits::CircuitParams circuit;
   TransistorParams transistor;
   NeuronParams neuron;
   FallParams fall;
+  std::array<double, fall_terms> fall_remainder{};  // [V] per unit of each sum
   std::string program;                   // text of the control program that the records were made with
   // Range of what the fit saw; using the model outside is reported, not refused.
   double min_rows = 0, max_rows = 0, max_v_read = 0, max_abs_v_integrated = 0;
@@ -96,7 +101,8 @@ struct ParameterTable<solver::FallParams> {
       {"c_m", &P::c_m, "F", 1e-17, 1e-14, "node between cell and transistor"},
       {"n", &P::n, "1", 1, 3, "slope factor"},
       {"curve", &P::curve, "1/V", -1, 1, "curvature of pinch-off against the word line"},
-      {"phi", &P::phi, "V", 0.005, 0.2, "sharpness of turn-off"},
+      {"phi", &P::phi, "V", 0.005, 0.2, "sharpness of turn-off in the charge"},
+      {"phi_current", &P::phi_current, "V", 0.005, 0.3, "the same in the current"},
       {"t_fall", &P::t_fall, "s", 1e-12, 1e-7, "1/e time of the word line"},
       {"t_linear", &P::t_linear, "s", 0, 1e-8, "linear first part of the fall"},
   });

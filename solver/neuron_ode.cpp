@@ -218,9 +218,9 @@ HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgra
   machine.system().on[static_cast<size_t>(Signal::ref)] = true;
   const double gain = model.neuron.gm / std::max(model.neuron.g_out, 1e-12);
   machine.y[line] = start.v_line;
-  machine.y[out] = machine.y[plate] = start.v_out;
-  machine.y[input_node] = model.neuron.v_offset - start.v_out / gain;
-  machine.y[drive] = model.neuron.g_out * start.v_out / model.neuron.gm;
+  machine.y[out] = machine.y[plate] = start.v_integ * (1.0 - 1.0 / gain);
+  machine.y[input_node] = model.neuron.v_offset - start.v_integ / gain;
+  machine.y[drive] = model.neuron.g_out * start.v_integ / model.neuron.gm;
   for (int index : steps) {
     const circuits::Phase& phase = program.phases[static_cast<size_t>(program.steps[static_cast<size_t>(index)].phase)];
     const double begin = machine.t;
@@ -231,7 +231,7 @@ HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgra
     }
     machine.advance_to(begin + phase.duration);
   }
-  return {machine.y[out], machine.y[line]};
+  return {machine.y[plate] - machine.y[input_node] + model.neuron.v_offset, machine.y[line], machine.y[out]};
 }
 
 double driven_line(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double v_start,

@@ -42,7 +42,9 @@ OdeResult simulate_conversion(const NeuronModel& model, const circuits::ControlP
 
 // From a held state (C_integ closed around the amplifier) through the named steps, word lines ignored: what the vectorised form tabulates.
 struct HeldState {
-  double v_out, v_line;  // [V] relative to VREF
+  double v_integ;  // [V] across C_integ, plus v_offset: what out settles to. Conserved from cycle to cycle even where out has not settled
+  double v_line;   // [V] relative to VREF
+  double v_out = 0.0;  // [V] out at the end, relative to VREF; not read at the start
 };
 HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ReadPoint& point, const HeldState& start,
                          std::span<const int> steps, int decrement_sign);

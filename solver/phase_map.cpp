@@ -51,7 +51,7 @@ Cycle one_cycle(const NeuronModel& model, const ControlProgram& program, const c
     for (int j = -3; j <= 3; ++j) {
       const double v = swing * i / 3.0, u = span * j / 3.0;
       const HeldState end = simulate_steps(model, program, point, {v, point.v_trim + u}, steps, 0);
-      out.push_back({v, u, end.v_out});
+      out.push_back({v, u, end.v_integ});
       line.push_back({v, u, end.v_line - point.v_trim});
     }
   return {fit(out, swing, span, rms), fit(line, swing, span, rms)};
@@ -75,7 +75,7 @@ Table decrement_table(const NeuronModel& model, const ControlProgram& program, c
   for (int i = -4; i <= 24; ++i) {
     const double v = swing * i / 24.0 * sign;
     table.before.push_back(v);
-    table.after.push_back(simulate_steps(model, program, point, {v, point.v_trim}, steps, sign).v_out);
+    table.after.push_back(simulate_steps(model, program, point, {v, point.v_trim}, steps, sign).v_integ);
   }
   if (sign < 0) {
     std::reverse(table.before.begin(), table.before.end());
@@ -144,7 +144,7 @@ PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, i
   }
   // The first pulse closes C_integ around the amplifier: its injection is what out starts from.
   const std::array<int, 2> begin{step(program, "initialise"), step(program, "pulse")};
-  map.out_initial = simulate_steps(model, program, read, {0.0, point.v_trim}, begin, 0).v_out;
+  map.out_initial = simulate_steps(model, program, read, {0.0, point.v_trim}, begin, 0).v_integ;
   map.adc.threshold = comparator_threshold(model, program, read);
   for (const int sign : {1, -1}) {
     const Table table = decrement_table(model, program, read, sign, reach);
@@ -170,7 +170,7 @@ double line_trim(const NeuronModel& model, Eigen::Index rows) {
   double low = -0.1, high = 0.1;
   for (int i = 0; i < 20; ++i) {
     const double middle = 0.5 * (low + high);
-    (simulate_steps(model, program, point, {0.0, held + middle}, steps, 0).v_out > 0 ? high : low) = middle;
+    (simulate_steps(model, program, point, {0.0, held + middle}, steps, 0).v_integ > 0 ? high : low) = middle;
   }
   return held - 0.5 * (low + high);
 }

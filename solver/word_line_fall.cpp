@@ -64,14 +64,16 @@ class Fall {
     const TransistorParams& tr = m_.transistor;
     const double pinch = tr.v_pinch - down * (1.0 / f.n + f.curve * down), dp = -speed * (1.0 / f.n + 2.0 * f.curve * down);
     const Charge s = mobile(pinch - y[0], f.phi);
+    const double s_current = mobile(pinch - y[0], f.phi_current).q;
     // Line and every m couple through the channels: c_line·V' + Σ count·(a_i V' + b_i m_i') = r, and each m_i' = (r_i + e_i V')/d_i. Eliminate m.
     double diagonal = m_.neuron.c_line, right = 0.0;
     std::array<double, 64> ri{}, ei{}, di{};
     for (size_t c = 0; c < classes_.size(); ++c) {
       const double m = y[1 + c], count = classes_[c].count;
       const Charge e = mobile(pinch - m, f.phi);
-      const double denominator = 1.0 + tr.theta * 0.5 * (s.q + e.q);
-      const double current = 0.5 * tr.beta * (s.q * s.q - e.q * e.q) / denominator;  // from m to the line
+      const double e_current = mobile(pinch - m, f.phi_current).q;
+      const double denominator = 1.0 + tr.theta * 0.5 * (s_current + e_current);
+      const double current = 0.5 * tr.beta * (s_current * s_current - e_current * e_current) / denominator;  // from m to the line
       const Partition ps = partition(s.q, e.q), pm = partition(e.q, s.q);
       // Electron charge at an end is −c·share. Its change by V' (through q_s), m' and pinch-off.
       const double cc = f.c_channel;
@@ -139,7 +141,22 @@ double line_after_fall(const NeuronModel& model, std::span<const double> conduct
   }
   using Stepper = odeint::runge_kutta_dopri5<std::vector<double>>;
   odeint::integrate_adaptive(odeint::make_controlled<Stepper>(3e-6, 1e-6), std::cref(fall), y, 0.0, fall.duration(), 1e-12);
+  const auto sums = fall_sums(conductance, levels, v_read, line);
+  for (size_t k = 0; k < fall_terms; ++k) y[0] += model.fall_remainder[k] * sums[k];
   return y[0];
+}
+
+std::array<double, fall_terms> fall_sums(std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double line) {
+  double n = 0, n2 = 0, g = 0, g1 = 0, g2 = 0;
+  for (size_t i = 0; i < conductance.size(); ++i) {
+    const double d = levels[i] * v_read - line;
+    n += 1.0 / 256.0;
+    n2 += d * d / 256.0;
+    g += 1e2 * conductance[i];
+    g1 += 1e3 * conductance[i] * d;
+    g2 += 1e3 * conductance[i] * d * d;
+  }
+  return {n, n * line, g, g * line, g * line * line, g1, g2, n2};
 }
 
 }  // namespace mho::solver

@@ -7,12 +7,17 @@
 //   c_line · line' = Σ [I − dQ_s/dt + c_overlap (w' − line')],   c_m · m' = G (drive − m) − I − dQ_m/dt + c_overlap_m (w' − m')
 // Cells of the same level and similar conductance are one class with one node m, so a column of 256 cells is some 20 states.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 
 #include "solver/neuron_model.hpp"
 
 namespace mho::solver {
+
+// Sums over the cells that the remainder is linear in, scaled to order one: rows N/256 times 1, V; G/10 mS times 1, V, V²; G·(drive − V)/1 mA; G·(drive − V)²/1 mA V;
+// N·(drive − V)²/256.
+std::array<double, fall_terms> fall_sums(std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double line);
 
 // Line voltage [V, relative to VREF] after the word lines have fallen, from `line` at which the driven line stood.
 double line_after_fall(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double line);
