@@ -30,15 +30,14 @@ std::string head(const CircuitParams& circuit, const ControlProgram& program, co
   return fmt::format(
       "* One conversion of one column of an RRAM compute-in-memory core with its voltage-mode neuron, written by mho.\n"
       "* Run it with: ngspice -b FILE     It prints the integrated voltage and writes no file. Units are SI: V, A, s, F, ohm.\n"
-      "* {} rows of {:.0f}, {} magnitude bits, control program {}, {} conversion.\n"
+      "* {} rows of {:.0f}, {} magnitude bits, control program {}, conversion of {}.\n"
       "* read voltage {}, trim {}, decrement {}, pulse multiplier {}, largest code {}; word lines {} to {}.\n"
       "* With the control loop closed by the host, libngspice reached code {} ({} decrements), v(out) - VREF = {:.6g} V\n"
-      "* after the last integration, in {}. The decisions are frozen here in the waveforms of the sources vc_*.\n"
+      "* after the last integration. The decisions are frozen here in the waveforms of the sources vc_*.\n"
       "{}",
       input.conductance.size(), circuit.rows, input.levels.size(), program.name, format_quantity(record.duration, "s"),
       format_quantity(p.v_read, "V"), format_quantity(p.v_trim, "V"), format_quantity(p.v_decrement, "V"), p.pulse_multiplier, p.max_code,
-      format_quantity(circuit.wl_low, "V"), format_quantity(circuit.wl_high, "V"), record.code, record.decrements, record.v_integrated,
-      format_quantity(record.duration, "s"), levels_comment(input));
+      format_quantity(circuit.wl_low, "V"), format_quantity(circuit.wl_high, "V"), record.code, record.decrements, record.v_integrated, levels_comment(input));
 }
 
 }  // namespace
