@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -100,7 +101,8 @@ Json form_json(const Form& f) {
   energy["total"] = quantity(f.energy.total(), "J");
   const ConversionRecord& r = f.record;
   return {{"code", r.code}, {"v_integrated", quantity(r.v_integrated, "V")}, {"v_line_driven", Json{{"value", r.v_line_driven}, {"unit", "V"}}},
-          {"v_line_held", Json{{"value", r.v_line_held}, {"unit", "V"}}}, {"duration", quantity(r.duration, "s")}, {"energy", energy},
+          {"v_line_held", Json{{"value", r.v_line_held}, {"unit", "V"}}}, {"v_residue", Json{{"value", r.v_residue}, {"unit", "V"}}},
+          {"duration", quantity(r.duration, "s")}, {"energy", energy},
           {"points", r.time_points}, {"cpu", quantity(r.cpu_seconds, "s")}};
 }
 
