@@ -70,6 +70,7 @@ std::string conductance_svg(const CellSeries& cells, double window) {
   // Bands of the deviation by target: 1 % and 99 %, 10 % and 90 %, median.
   const double highest = cells.target.empty() ? 0 : *std::max_element(cells.target.begin(), cells.target.end());
   const double bin = 2e-6;
+  double lowest_band = -1e6 * window, highest_band = 1e6 * window;  // [µS] the key stands above the bands
   std::vector<DataBlock> data;
   for (const auto& [name, values] : {std::pair{"programmed", &cells.programmed}, std::pair{"relaxed", &cells.relaxed}}) {
     DataBlock band{name, std::vector<std::vector<double>>(6)};
@@ -81,11 +82,13 @@ std::string conductance_svg(const CellSeries& cells, double window) {
       band.columns[0].push_back(1e6 * (low + bin / 2));
       const double levels[] = {0.01, 0.1, 0.5, 0.9, 0.99};
       for (size_t q = 0; q < 5; ++q) band.columns[q + 1].push_back(quantile(deviation, levels[q]));
+      lowest_band = std::min(lowest_band, band.columns[1].back());
+      highest_band = std::max(highest_band, band.columns[5].back());
     }
     data.push_back(band);
   }
   DataBlock some{"cells", std::vector<std::vector<double>>(3)};
-  const size_t step = std::max<size_t>(1, cells.target.size() / 1500);
+  const size_t step = std::max<size_t>(1, cells.target.size() / 700);
   for (size_t i = 0; i < cells.target.size(); i += step) {
     some.columns[0].push_back(1e6 * cells.target[i]);
     some.columns[1].push_back(1e6 * cells.programmed[i]);
@@ -100,7 +103,7 @@ set ylabel 'conductance [µS]' offset 1
 plot $cells using 1:3 with points pt 7 ps 0.18 lc rgb '#e0a27f' notitle, $cells using 1:2 with points pt 7 ps 0.18 lc rgb '#1f5fa8' notitle, x with lines lc rgb '#8a8f98' lw 0.8 notitle, \
      NaN with points pt 7 ps 0.5 lc rgb '#1f5fa8' title 'as written', NaN with points pt 7 ps 0.5 lc rgb '#e0a27f' title 'at the time of use'
 set ylabel 'deviation [µS]' offset 1
-set offsets graph 0,0,0.42,0.03
+set yrange [{1}:{2}]
 set xzeroaxis lc rgb '#8a8f98'
 set style fill solid noborder
 plot $relaxed using 1:2:6 with filledcurves lc rgb '#f6dfd2' title '98 % at the time of use', \
@@ -109,7 +112,7 @@ plot $relaxed using 1:2:6 with filledcurves lc rgb '#f6dfd2' title '98 % at the 
      $relaxed using 1:4 with lines lc rgb '#d1622b' lw 1.4 title 'median at the time of use', \
      {0} with lines dt 2 lw 0.8 lc rgb '#8a8f98' notitle, -{0} with lines dt 2 lw 0.8 lc rgb '#8a8f98' notitle
 unset multiplot
-)", 1e6 * window));
+)", 1e6 * window, lowest_band - 0.03 * (highest_band - lowest_band), highest_band + 0.4 * (highest_band - lowest_band)));
 }
 
 std::string accuracy_svg(double software, double mean_of_dies, const std::vector<double>& dies) {

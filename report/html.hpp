@@ -6,7 +6,7 @@
 namespace mho::report {
 
 struct Figure {
-  std::string svg, caption;
+  std::string name, svg, caption;  // name: of the picture's own file
 };
 struct Table {
   std::string caption;

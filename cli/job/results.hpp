@@ -30,7 +30,7 @@ Json run_json(Job& job, const PictureData& pictures, const std::string& command)
 std::string run_table(Job& job, const PictureData& pictures);
 // Writes run.json and the CSV tables.
 void write_tables(Job& job, const PictureData& pictures, const Json& run, const std::string& folder);
-// Writes report.html. Throws Error when gnuplot is missing.
+// Writes report.html, and its pictures as files of their own in pictures/. Throws Error when gnuplot is missing.
 void write_report(Job& job, const PictureData& pictures, const Json& run, const std::string& folder);
 
 }  // namespace mho::job
