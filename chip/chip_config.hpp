@@ -44,9 +44,9 @@ struct OperatingRules {
   double swing = 0.4;                // [V] and reaches this voltage: the linear range of the neuron
   double v_read_min = 0.05;          // [V] range of the read amplitude
   double v_read_max = 0.5;           // [V]
-  double v_decrement_min = 0.005;    // [V] range of the charge decrement level
-  double v_decrement_max = 0.2;      // [V]
-  int max_multiplier = 16;           // [1] sample-integrate cycles of the least significant bit, at most
+  double v_decrement_min = 0.03;     // [V] range of the charge decrement level
+  double v_decrement_max = 0.08;     // [V]
+  int max_multiplier = 2;            // [1] sample-integrate cycles of the least significant bit, at most
   int max_code = 63;                 // [1] unary steps of the ADC
   int samples = 4000;                // [1] input vectors per layer, evenly taken from those recorded on training images
 };

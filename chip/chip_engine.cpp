@@ -13,20 +13,18 @@ constexpr Eigen::Index chunk_columns = 512;
 
 }  // namespace
 
-void EventLedger::add(const solver::EventCounts& c) {
-  conversions_.add(c.conversions), wl_pulses_.add(c.wl_pulses), bit_columns_.add(c.bit_columns), samples_.add(c.samples);
-  compares_.add(c.compares), decrements_.add(c.decrements), macs_.add(c.macs);
-  array_joule_.add(c.array_joule), line_charge_joule_.add(c.line_charge_joule);
-  time_.add(c.time), core_time_.add(c.core_time);
+EventLedger::EventLedger() {
+  for (const solver::EventField& f : solver::event_fields) sums_.emplace_back(step_bits(f));
+}
+
+void EventLedger::add(const solver::EventCounts& counts) {
+  for (size_t f = 0; f < sums_.size(); ++f) sums_[f].add(counts.*solver::event_fields[f].member);
 }
 
 solver::EventCounts EventLedger::total() const {
-  solver::EventCounts c;
-  c.conversions = conversions_.value(), c.wl_pulses = wl_pulses_.value(), c.bit_columns = bit_columns_.value();
-  c.samples = samples_.value(), c.compares = compares_.value(), c.decrements = decrements_.value(), c.macs = macs_.value();
-  c.array_joule = array_joule_.value(), c.line_charge_joule = line_charge_joule_.value();
-  c.time = time_.value(), c.core_time = core_time_.value();
-  return c;
+  solver::EventCounts counts;
+  for (size_t f = 0; f < sums_.size(); ++f) counts.*solver::event_fields[f].member = sums_[f].value();
+  return counts;
 }
 
 ChipEngine::ChipEngine(std::span<const MatrixSpec> matrices, const Mapping& mapping, std::span<const Eigen::MatrixXf> conductance,

@@ -25,9 +25,7 @@ std::string csv_name(std::string_view component, std::string_view what) {
 }  // namespace
 
 solver::EventCounts scaled(solver::EventCounts c, double factor) {
-  for (double* field : {&c.conversions, &c.wl_pulses, &c.bit_columns, &c.samples, &c.compares, &c.decrements, &c.array_joule,
-                        &c.line_charge_joule, &c.time, &c.core_time, &c.macs})
-    *field *= factor;
+  for (const solver::EventField& f : solver::event_fields) c.*f.member *= factor;
   return c;
 }
 
@@ -58,6 +56,8 @@ Estimate estimate(std::span<const MatrixSpec> matrices, const Mapping& mapping, 
 }
 
 Json to_json(const LayerEstimate& l) {
+  Json events = Json::object();
+  for (const solver::EventField& f : solver::event_fields) events[std::string(f.name)] = quantity(l.counts.*f.member, f.unit);
   const double relative = l.total_error / l.energy.total();
   Json components = Json::object();
   for (size_t c = 0; c < solver::component_names.size(); ++c)
@@ -73,17 +73,7 @@ Json to_json(const LayerEstimate& l) {
           {"operations_per_joule", derived(l.operations_per_joule(), "1/J")},
           {"throughput", quantity(l.throughput(), "1/s")},
           {"energy_delay_product", derived(l.energy_delay(), "J s")},
-          {"events",
-           {{"conversions", l.counts.conversions},
-            {"word_line_pulses", l.counts.wl_pulses},
-            {"bit_columns", l.counts.bit_columns},
-            {"samples", l.counts.samples},
-            {"compares", l.counts.compares},
-            {"decrements", l.counts.decrements},
-            {"array_loss", quantity(l.counts.array_joule, "J")},
-            {"line_charge", quantity(l.counts.line_charge_joule, "J")},
-            {"column_time", quantity(l.counts.time, "s")},
-            {"macs", l.counts.macs}}}};
+          {"events", events}};
 }
 
 Json to_json(const Estimate& e) {
@@ -123,13 +113,13 @@ std::string energy_csv(const Estimate& e) {
 }
 
 std::string events_csv(const Estimate& e) {
-  std::string text =
-      "layer,conversions[1],wl_pulses[1],bit_columns[1],samples[1],compares[1],decrements[1],array_loss[J],line_charge[J],column_time[s],"
-      "core_time[s],macs[1]\n";
+  std::string text = "layer";
+  for (const solver::EventField& f : solver::event_fields) text += fmt::format(",{}[{}]", f.name, f.unit);
+  text += "\n";
   const auto line = [&](const LayerEstimate& l) {
-    const solver::EventCounts& c = l.counts;
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", l.name, c.conversions, c.wl_pulses, c.bit_columns, c.samples, c.compares,
-                        c.decrements, c.array_joule, c.line_charge_joule, c.time, c.core_time, c.macs);
+    text += l.name;
+    for (const solver::EventField& f : solver::event_fields) text += fmt::format(",{}", l.counts.*f.member);
+    text += "\n";
   };
   for (const LayerEstimate& layer : e.layers) line(layer);
   line(e.total);

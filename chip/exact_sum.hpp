@@ -1,6 +1,7 @@
 // Sums whose result does not depend on the order of their terms.
 #pragma once
 #include <cmath>
+#include <vector>
 
 #include "solver/energy_model.hpp"
 
@@ -32,13 +33,14 @@ class ExactSum {
 // Event counts of many chunks: the same total for any order of the chunks.
 class EventLedger {
  public:
+  EventLedger();
   void add(const solver::EventCounts& counts);
   solver::EventCounts total() const;
 
  private:
-  // 1 event; 2^-100 J = 8e-31 J up to 1e8 J; 2^-80 s up to 1e14 s.
-  ExactSum conversions_{0}, wl_pulses_{0}, bit_columns_{0}, samples_{0}, compares_{0}, decrements_{0}, macs_{0};
-  ExactSum array_joule_{100}, line_charge_joule_{100}, time_{80}, core_time_{80};
+  // 2^-100 J = 8e-31 J up to 1e8 J; 2^-80 s or V up to 1e14; whole events.
+  static int step_bits(const solver::EventField& field) { return field.unit == "J" ? 100 : field.unit == "1" ? 0 : 80; }
+  std::vector<ExactSum> sums_;
 };
 
 }  // namespace mho::chip

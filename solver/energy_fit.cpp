@@ -36,10 +36,10 @@ std::vector<Feature> features(Component c) {
   switch (c) {
     case Component::array:
       return {{&E::array_joule, &K::array_joule}, {&E::line_charge_joule, &K::line_joule}, {&E::wl_pulses, &K::wl_pulse}, {&E::conversions, &K::conversion}};
-    case Component::word_line: return {{&E::wl_pulses, &K::wl_pulse}, {&E::conversions, &K::conversion}};
+    case Component::word_line: return {{&E::wl_pulses, &K::wl_pulse}, {&E::wl_stages, &K::wl_stage}};
     case Component::amplifier:
     case Component::switches: return {{&E::conversions, &K::conversion}, {&E::samples, &K::sample}, {&E::decrements, &K::decrement}};
-    case Component::comparator: return {{&E::compares, &K::compare}};
+    case Component::comparator: return {{&E::compares, &K::compare}, {&E::compares_up, &K::compare_up}, {&E::compare_volts, &K::compare_volt}};
     case Component::bias: return {{&E::time, &K::time}};
   }
   return {};
@@ -53,10 +53,15 @@ EventCounts events_of(const NeuronModel& model, const circuits::ControlProgram& 
   const double rows = static_cast<double>(input.conductance.size()), bits = static_cast<double>(input.levels.size());
   n.conversions = 1;
   n.wl_pulses = rows * bits / columns_per_word_line;
+  n.wl_stages = std::ceil(rows / 16.0) / (columns_per_word_line / 16.0) * bits;
   n.bit_columns = bits;
   for (int samples : circuits::samples_per_bit(input.levels.size(), input.point.pulse_multiplier)) n.samples += samples;
   n.decrements = record.decrements;
   n.compares = record.decrements + 1;
+  // The sign compare and one after each decrement; all but the last have the first one's sign.
+  if (record.v_integrated > 0) n.compares_up += 1, n.compare_volts += record.v_integrated;
+  for (double v : record.v_residue)
+    if (v > 0) n.compares_up += 1, n.compare_volts += v;
   n.time = n.core_time = record.duration;
   const double t_on = word_line_on_time(program);
   // The line before the first pulse stands at its reference; before the others at what the samples left, which the held voltage stands for.

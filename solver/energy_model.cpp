@@ -4,18 +4,8 @@
 
 namespace mho::solver {
 
-EventCounts& EventCounts::operator+=(const EventCounts& o) {
-  conversions += o.conversions;
-  wl_pulses += o.wl_pulses;
-  bit_columns += o.bit_columns;
-  samples += o.samples;
-  compares += o.compares;
-  decrements += o.decrements;
-  array_joule += o.array_joule;
-  line_charge_joule += o.line_charge_joule;
-  time += o.time;
-  core_time += o.core_time;
-  macs += o.macs;
+EventCounts& EventCounts::operator+=(const EventCounts& other) {
+  for (const EventField& f : event_fields) this->*f.member += other.*f.member;
   return *this;
 }
 
@@ -30,7 +20,8 @@ EnergyBreakdown EnergyModel::energy(const EventCounts& n) const {
   EnergyBreakdown out;
   for (size_t c = 0; c < out.joule.size(); ++c) {
     const Coefficients& k = component[c];
-    out.joule[c] = k.conversion * n.conversions + k.wl_pulse * n.wl_pulses + k.bit_column * n.bit_columns + k.sample * n.samples + k.compare * n.compares +
+    out.joule[c] = k.conversion * n.conversions + k.wl_pulse * n.wl_pulses + k.wl_stage * n.wl_stages + k.bit_column * n.bit_columns + k.sample * n.samples + k.compare * n.compares +
+                   k.compare_up * n.compares_up + k.compare_volt * n.compare_volts +
                    k.decrement * n.decrements + k.array_joule * n.array_joule + k.line_joule * n.line_charge_joule + k.time * n.time;
   }
   return out;
@@ -38,8 +29,10 @@ EnergyBreakdown EnergyModel::energy(const EventCounts& n) const {
 
 namespace {
 // The coefficients by name, for files.
-constexpr std::array<std::pair<const char*, double EnergyModel::Coefficients::*>, 9> fields{{
+constexpr std::array<std::pair<const char*, double EnergyModel::Coefficients::*>, 12> fields{{
     {"conversion", &EnergyModel::Coefficients::conversion}, {"wl_pulse", &EnergyModel::Coefficients::wl_pulse},
+    {"wl_stage", &EnergyModel::Coefficients::wl_stage},     {"compare_up", &EnergyModel::Coefficients::compare_up},
+    {"compare_volt", &EnergyModel::Coefficients::compare_volt},
     {"bit_column", &EnergyModel::Coefficients::bit_column}, {"sample", &EnergyModel::Coefficients::sample},
     {"compare", &EnergyModel::Coefficients::compare},       {"decrement", &EnergyModel::Coefficients::decrement},
     {"array_joule", &EnergyModel::Coefficients::array_joule}, {"line_joule", &EnergyModel::Coefficients::line_joule},

@@ -12,9 +12,12 @@ namespace mho::solver {
 struct EventCounts {
   double conversions = 0;        // column conversions: initialise once each
   double wl_pulses = 0;          // word line pulses, one per active row and magnitude bit, of all rows of the mapped matrix
+  double wl_stages = 0;          // the same weighted with the driver stages in use: 1 for the 16 stages of a whole word line
   double bit_columns = 0;        // (column, magnitude bit) pairs: line precharge and settling
   double samples = 0;            // sample + integrate cycles, per column
   double compares = 0;           // comparator decisions, per column
+  double compares_up = 0;        // those of them that found a positive voltage: the amplifier's output goes to its upper rail
+  double compare_volts = 0;      // [V] sum of the positive voltages that were compared: the further from zero, the sooner the rail
   double decrements = 0;         // charge decrement steps (restore, sample, integrate), per column
   double array_joule = 0;        // [J] conduction loss computed by the solver: t_on · Σ_i G_ij (V_i − V_j)² over columns and bits
   double line_charge_joule = 0;  // [J] C_line · (V_j)² over columns and bits
@@ -24,6 +27,22 @@ struct EventCounts {
 
   EventCounts& operator+=(const EventCounts& other);
 };
+
+// Every count by name and unit: whoever stores, scales or prints counts goes through this list.
+struct EventField {
+  std::string_view name;
+  std::string_view unit;
+  double EventCounts::* member;
+};
+inline constexpr std::array<EventField, 14> event_fields{{
+    {"conversions", "1", &EventCounts::conversions},   {"wl_pulses", "1", &EventCounts::wl_pulses},
+    {"wl_stages", "1", &EventCounts::wl_stages},       {"bit_columns", "1", &EventCounts::bit_columns},
+    {"samples", "1", &EventCounts::samples},           {"compares", "1", &EventCounts::compares},
+    {"compares_up", "1", &EventCounts::compares_up},   {"compare_volts", "V", &EventCounts::compare_volts},
+    {"decrements", "1", &EventCounts::decrements},     {"array_loss", "J", &EventCounts::array_joule},
+    {"line_charge", "J", &EventCounts::line_charge_joule}, {"column_time", "s", &EventCounts::time},
+    {"core_time", "s", &EventCounts::core_time},       {"macs", "1", &EventCounts::macs},
+}};
 
 // Components that consume energy, as the supplies of the netlist separate them.
 enum class Component { array, word_line, amplifier, switches, comparator, bias };
@@ -40,8 +59,9 @@ struct EnergyBreakdown {
 
 // Linear model: each component's energy is a sum of coefficient × count. The relative errors are those on runs that the fit never saw.
 struct EnergyModel {
-  struct Coefficients {  // [J] per event, [1] for the two joule terms, [W] for time
-    double conversion = 0, wl_pulse = 0, bit_column = 0, sample = 0, compare = 0, decrement = 0, array_joule = 0, line_joule = 0, time = 0;
+  struct Coefficients {  // [J] per event, [1] for the two joule terms, [J/V] for compare_volt, [W] for time
+    double conversion = 0, wl_pulse = 0, wl_stage = 0, bit_column = 0, sample = 0, compare = 0, compare_up = 0, compare_volt = 0, decrement = 0, array_joule = 0,
+           line_joule = 0, time = 0;
   };
   std::array<Coefficients, 6> component;
   std::array<double, 6> relative_error{};  // [1] rms on unseen runs, by component

@@ -216,6 +216,7 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v
   if (!counts) return;
   const double n = static_cast<double>(batch);
   counts->wl_pulses += n * static_cast<double>(s.rows) * s.bits;
+  counts->wl_stages += n * static_cast<double>(s.rows) * s.bits;
   counts->bit_columns += n * static_cast<double>(columns) * s.bits;
   for (const BitMap& bit : s.map.bits) counts->samples += n * static_cast<double>(columns) * bit.samples;
   counts->array_joule += conduction * s.t_on;
@@ -227,7 +228,7 @@ void FastCore::convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, E
   const AdcMap& adc = s.map.adc;
   codes.resize(v_integrated.rows(), v_integrated.cols());
   const float middle = static_cast<float>(adc.threshold);
-  double decrements = 0, core_time = 0;
+  double decrements = 0, core_time = 0, compares_up = 0, compare_volts = 0;
   for (Eigen::Index b = 0; b < codes.cols(); ++b) {
     double most = 0;
     for (Eigen::Index j = 0; j < codes.rows(); ++j) {
@@ -241,6 +242,13 @@ void FastCore::convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, E
       while (code < static_cast<int>(t.size()) && d >= t[static_cast<size_t>(code)]) ++code;
       codes(j, b) = static_cast<std::int16_t>(positive ? code : -code);
       decrements += code + 1;
+      if (positive) {  // the sign compare and the `code` that followed while the voltage fell by one step each
+        compares_up += code + 1;
+        compare_volts += (code + 1) * (d - 0.5 * code * s.lsb);
+      } else {
+        compares_up += 1;  // the one that flips
+        compare_volts += std::max(0.0, (code + 1) * s.lsb - d);
+      }
       most = std::max(most, static_cast<double>(code + 1));
     }
     core_time += s.map.t_integrate + most * s.map.t_decrement;
@@ -250,6 +258,8 @@ void FastCore::convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, E
   counts->conversions += n;
   counts->decrements += decrements;
   counts->compares += decrements + n;
+  counts->compares_up += compares_up;
+  counts->compare_volts += compare_volts;
   counts->time += n * s.map.t_integrate + decrements * s.map.t_decrement;
   counts->core_time += core_time;
 }

@@ -159,7 +159,8 @@ PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, i
 }
 
 double line_trim(const NeuronModel& model, Eigen::Index rows) {
-  const std::vector<double> conductance(static_cast<size_t>(rows), 8e-6);
+  std::vector<double> conductance(static_cast<size_t>(rows));
+  for (size_t i = 0; i < conductance.size(); ++i) conductance[i] = i % 4 == 0 || i % 4 == 3 ? 20e-6 : 1e-6;  // differential pairs of both signs
   const std::vector<std::int8_t> levels(static_cast<size_t>(rows), 0);
   const double held = line_after_fall(model, conductance, levels, 0.3, 0.0);
   // The line offset against its reference at which one cycle adds nothing.

@@ -39,7 +39,7 @@ struct PhaseMap {
 // The range of the maps: |out| up to `swing`, |held line − v_trim| up to `line_span`.
 PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, int bits, double swing = 0.6, double line_span = 0.3);
 
-// Reference of the sampled line minus VREF [V] at which zero inputs integrate to zero, for `rows` active rows of cells at 8 µS.
+// Reference of the sampled line minus VREF [V] at which zero inputs integrate to zero, for `rows` active rows in differential pairs of 20 and 1 µS.
 double line_trim(const NeuronModel& model, Eigen::Index rows);
 
 }  // namespace mho::solver

@@ -6,11 +6,11 @@
 #include <chrono>
 
 #include "chip/software_engine.hpp"
-#include "cli/job/offset_trim.hpp"
 #include "cli/job/machine.hpp"
 #include "cli/job/stores.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "solver/phase_map.hpp"
 
 namespace mho::job {
 namespace {
@@ -98,7 +98,8 @@ chip::CoreFactory Job::cores() {
 }
 
 chip::CentreTrim Job::centre_trim() {
-  return config_.core == CoreKind::ideal ? chip::CentreTrim{} : offset_null(cores(), config_.chip);
+  if (config_.core == CoreKind::ideal) return {};
+  return [&model = calibration().neuron](Eigen::Index rows) { return solver::line_trim(model, rows); };
 }
 
 const chip::ProgrammedDie& Job::die(std::uint32_t number) { return die_with_passes(number, config_.chip.programming.options.passes); }

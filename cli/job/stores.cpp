@@ -1,14 +1,10 @@
 #include "cli/job/stores.hpp"
 
-#include <array>
-
 namespace mho::job {
 namespace {
 
 using Counts = solver::EventCounts;
-constexpr std::array fields{&Counts::conversions, &Counts::wl_pulses,   &Counts::bit_columns,       &Counts::samples, &Counts::compares,
-                            &Counts::decrements,  &Counts::array_joule, &Counts::line_charge_joule, &Counts::time,    &Counts::core_time,
-                            &Counts::macs};
+const auto& fields = solver::event_fields;
 
 }  // namespace
 
@@ -16,7 +12,7 @@ std::string to_text(const chip::ChipInference& inference) {
   Json events = Json::array();
   for (const Counts& counts : inference.events) {
     Json row = Json::array();
-    for (const auto field : fields) row.push_back(counts.*field);
+    for (const solver::EventField& field : fields) row.push_back(counts.*field.member);
     events.push_back(row);
   }
   return Json{{"die", inference.die}, {"accuracy", inference.accuracy}, {"classes", inference.classes}, {"events", events}}.dump();
@@ -31,7 +27,7 @@ bool from_text(const std::string& text, chip::ChipInference& inference) try {
   for (const Json& row : json.at("events")) {
     if (row.size() != fields.size()) return false;
     Counts counts;
-    for (size_t f = 0; f < fields.size(); ++f) counts.*fields[f] = row[f].get<double>();
+    for (size_t f = 0; f < fields.size(); ++f) counts.*fields[f].member = row[f].get<double>();
     read.events.push_back(counts);
   }
   inference = std::move(read);
