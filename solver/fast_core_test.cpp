@@ -1,0 +1,177 @@
+// The vectorised form against the ODE form and against a direct solution of the shared drivers; batches and threads change nothing.
+#include "solver/fast_core.hpp"
+
+#include <doctest/doctest.h>
+
+#include <Eigen/LU>
+
+#include "core/parallel.hpp"
+#include "solver/neuron_ode.hpp"
+#include "solver/test_models.hpp"
+
+using namespace mho;
+using namespace mho::solver;
+
+namespace {
+
+OperatingPoint point_of(const circuits::ReadPoint& p) {
+  return {.v_read = p.v_read, .v_trim = p.v_trim, .v_decrement = p.v_decrement, .pulse_multiplier = p.pulse_multiplier, .max_code = p.max_code};
+}
+
+// Many columns over the same rows, and random inputs in opposite pairs.
+struct Block {
+  Eigen::MatrixXd conductance;
+  std::vector<LevelMatrix> levels;
+  Block(Eigen::Index rows, Eigen::Index columns, Eigen::Index batch, int bits) : conductance(rows, columns) {
+    RandomStream random(51, 0, 0, static_cast<std::uint32_t>(columns), Purpose::test);
+    for (Eigen::Index j = 0; j < columns; ++j)
+      for (Eigen::Index i = 0; i < rows; ++i) conductance(i, j) = random.uniform() < 0.5 ? 1e-6 : 1e-6 + 39e-6 * random.uniform();
+    levels.assign(static_cast<size_t>(bits), LevelMatrix(rows, batch));
+    for (Eigen::Index b = 0; b < batch; ++b)
+      for (Eigen::Index i = 0; i < rows; i += 2) {
+        const int code = static_cast<int>(random.below(static_cast<std::uint32_t>(1 << bits)));
+        for (size_t k = 0; k < levels.size(); ++k) {
+          levels[k](i, b) = static_cast<std::int8_t>(code >> k & 1);
+          levels[k](i + 1, b) = static_cast<std::int8_t>(-levels[k](i, b));
+        }
+      }
+  }
+  std::vector<LevelMatrix> part(Eigen::Index first, Eigen::Index count) const {
+    std::vector<LevelMatrix> some;
+    for (const LevelMatrix& l : levels) some.push_back(l.middleCols(first, count));
+    return some;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("one column: integrated voltage within 0.3 LSB of the ODE form, codes at most one apart") {
+  const NeuronModel model = test::default_model();
+  const circuits::ControlProgram program = test::program_of(model);
+  double worst = 0;
+  for (std::uint32_t index = 0; index < 4; ++index) {
+    const int rows = 16 << index, bits = 3;
+    circuits::ColumnInput in = test::paired_column(100 + index, rows, bits);
+    in.point.v_trim = line_trim(model, rows);
+    const FastCore core(model, Eigen::Map<const Eigen::VectorXd>(in.conductance.data(), rows), point_of(in.point), bits);
+    std::vector<LevelMatrix> levels;
+    for (const auto& bit : in.levels) levels.push_back(Eigen::Map<const LevelMatrix>(bit.data(), rows, 1));
+    Eigen::MatrixXf v;
+    CodeMatrix codes;
+    core.integrate(levels, v);
+    core.convert(v, codes);
+    const circuits::ConversionRecord ode = simulate_conversion(model, program, in).record;
+    worst = std::max(worst, std::abs(static_cast<double>(v(0, 0)) - ode.v_integrated) / core.lsb());
+    CAPTURE(rows);
+    CHECK(std::abs(codes(0, 0) - ode.code) <= 1);
+  }
+  MESSAGE("largest difference [LSB]: " << worst);
+  CHECK(worst < 0.3);
+}
+
+TEST_CASE("a column of the result does not depend on its neighbours in the batch, nor on threads") {
+  const NeuronModel model = test::default_model();
+  const Block block(48, 10, 32, 3);
+  const FastCore core(model, block.conductance, {.v_trim = line_trim(model, 48)}, 3);
+  Eigen::MatrixXf whole;
+  CodeMatrix whole_codes;
+  core.integrate(block.levels, whole);
+  core.convert(whole, whole_codes);
+  CHECK(whole_codes.cwiseAbs().maxCoeff() > 3);
+  for (const Eigen::Index size : {1, 3, 8}) {
+    float difference = 0;
+    for (Eigen::Index b = 0; b + size <= 32; b += size) {
+      Eigen::MatrixXf v;
+      CodeMatrix codes;
+      core.integrate(block.part(b, size), v);
+      core.convert(v, codes);
+      difference = std::max(difference, (v - whole.middleCols(b, size)).cwiseAbs().maxCoeff());
+      CHECK(codes == whole_codes.middleCols(b, size));
+    }
+    MESSAGE("batch " << size << " against 32, largest difference [V]: " << difference);
+    CHECK(difference < 1e-6f);
+  }
+  std::vector<Eigen::MatrixXf> results(8);
+  parallel_for(results.size(), 4, [&](size_t i) { core.integrate(block.levels, results[i]); });
+  for (const Eigen::MatrixXf& v : results) CHECK(v == whole);
+}
+
+TEST_CASE("shared row drivers: settled lines are those of rows and columns solved as one network") {
+  NeuronModel model = test::quiet_model();
+  model.circuit.r_driver = 500.0;
+  const Block block(32, 24, 6, 1);
+  const Eigen::Index rows = 32, columns = 24;
+  const OperatingPoint point{.v_read = 0.3, .v_decrement = 0.05};
+  const FastCore core(model, block.conductance, point, 1);
+  Eigen::MatrixXf v;
+  core.integrate(block.levels, v);
+
+  // Unknowns: row wires, then lines.
+  Eigen::MatrixXd a = Eigen::MatrixXd::Zero(rows + columns, rows + columns), own(columns, 6);
+  a.topRightCorner(rows, columns) = -block.conductance;
+  a.bottomLeftCorner(columns, rows) = -block.conductance.transpose();
+  const double g_driver = 1.0 / model.circuit.r_driver;
+  for (Eigen::Index i = 0; i < rows; ++i) a(i, i) = g_driver + block.conductance.row(i).sum();
+  for (Eigen::Index j = 0; j < columns; ++j) a(rows + j, rows + j) = block.conductance.col(j).sum();
+  Eigen::MatrixXd b = Eigen::MatrixXd::Zero(rows + columns, 6);
+  b.topRows(rows) = g_driver * point.v_read * block.levels[0].cast<double>();
+  const Eigen::MatrixXd lines = a.lu().solve(b).bottomRows(columns);
+  // Drivers of its own for each cell, for the size of the effect.
+  const Eigen::MatrixXd series = block.conductance.array() / (1.0 + model.circuit.r_driver * block.conductance.array());
+  for (Eigen::Index j = 0; j < columns; ++j) own.row(j) = point.v_read * series.col(j).transpose() * block.levels[0].cast<double>() / series.col(j).sum();
+
+  // The first bit's map is monotone in the line; its slope turns a difference of voltages into one of lines.
+  const PhaseMap map = make_phase_map(model, point, 1);
+  double worst = 0;
+  for (Eigen::Index n = 0; n < 6; ++n)
+    for (Eigen::Index j = 0; j < columns; ++j) {
+      const double expected = evaluate(map.bits[0].out, map.out_initial, lines(j, n));
+      const double slope = (evaluate(map.bits[0].out, map.out_initial, 0.01) - evaluate(map.bits[0].out, map.out_initial, -0.01)) / 0.02;
+      worst = std::max(worst, std::abs((static_cast<double>(v(j, n)) - expected) / slope));
+    }
+  MESSAGE("largest error of a line [V]: " << worst << "; effect of sharing [V]: " << (lines - own).cwiseAbs().maxCoeff());
+  CHECK((lines - own).cwiseAbs().maxCoeff() > 5e-3);
+  CHECK(worst < 1e-4);
+}
+
+TEST_CASE("events follow from sizes and codes") {
+  const NeuronModel model = test::default_model();
+  const Block block(32, 5, 7, 2);
+  const FastCore core(model, block.conductance, {.v_trim = line_trim(model, 32), .pulse_multiplier = 2}, 2);
+  EventCounts counts;
+  Eigen::MatrixXf v;
+  CodeMatrix codes;
+  core.integrate(block.levels, v, &counts);
+  core.convert(v, codes, &counts);
+  CHECK(counts.wl_pulses == 32 * 2 * 7);
+  CHECK(counts.bit_columns == 5 * 2 * 7);
+  CHECK(counts.samples == 5 * 7 * 6);
+  CHECK(counts.conversions == 35);
+  CHECK(counts.decrements == 35 + codes.cast<double>().cwiseAbs().sum());
+  CHECK(counts.compares == counts.decrements + counts.conversions);
+  CHECK(counts.array_joule > 0);
+  // A core waits for its slowest column.
+  CHECK(counts.core_time >= counts.time / 5);
+}
+
+TEST_CASE("codes decode to the middle of their interval: within half a step of the exact sum on a quiet circuit") {
+  const NeuronModel model = test::quiet_model();
+  const Block block(32, 6, 40, 2);
+  const FastCore core(model, block.conductance, {.v_decrement = 0.03, .pulse_multiplier = 2, .max_code = 63}, 2);
+  Eigen::MatrixXf v, sums;
+  CodeMatrix codes;
+  core.integrate(block.levels, v);
+  core.convert(v, codes);
+  core.decode(codes, sums);
+  const Eigen::MatrixXd x = block.levels[0].cast<double>() + 2.0 * block.levels[1].cast<double>(), exact = block.conductance.transpose() * x;
+  const double error = (sums.cast<double>() - exact).norm() / exact.norm();
+  MESSAGE("relative error of decoded sums: " << error);
+  CHECK(error < 0.1);
+}
+
+TEST_CASE("a core without rows, columns or bits is refused") {
+  const NeuronModel model = test::default_model();
+  CHECK_THROWS(FastCore(model, Eigen::MatrixXd(0, 3), {}, 1));
+  CHECK_THROWS(FastCore(model, Eigen::MatrixXd(3, 0), {}, 1));
+  CHECK_THROWS(FastCore(model, Eigen::MatrixXd::Constant(2, 2, 1e-6), {}, 0));
+}
