@@ -29,6 +29,8 @@ void add_commands(CLI::App& app) {
   add_bench_energy(*bench);
   CLI::App* validate = app.add_subcommand("validate", "one rung held against another; status 4 when a threshold is missed")->require_subcommand(1);
   add_validate_neuron(*validate);
+  add_validate_fastpath(*validate);
+  add_validate_array(*validate);
   CLI::App* neuron = app.add_subcommand("neuron", "the neuron at transistor level and as the behavioural model")->require_subcommand(1);
   add_neuron_simulate(*neuron);
   add_neuron_levels(*neuron);

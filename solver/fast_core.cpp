@@ -172,6 +172,25 @@ double FastCore::lsb() const { return state_->lsb; }
 double FastCore::fall_misfit() const { return state_->fall.misfit(); }
 double FastCore::map_misfit() const { return state_->map.fit_rms; }
 
+// Where column j's line settles from the sums over its active rows, and the slope of its current.
+FastCore::Settled FastCore::settle(const State& s, const float* up, const float* down, Eigen::Index j) {
+  const Eigen::Index c = s.columns;
+  const double slope = s.slope0[j] + up[c + j] + down[c + j], linear = (up[j] + down[j]) / slope;
+  const double curve = (s.curve0[j] + up[2 * c + j] + down[2 * c + j]) / slope;
+  const double once = linear + curve * linear * linear;
+  return {linear + curve * once * once + up[3 * c + j] + down[3 * c + j], slope};
+}
+
+void FastCore::settled_lines(const LevelMatrix& level, Eigen::MatrixXf& lines) const {
+  const State& s = *state_;
+  const Matrix up = (level.array() > 0).cast<float>(), down = (level.array() < 0).cast<float>();
+  const Matrix sum_up = s.up * up, sum_down = s.down * down;
+  lines.resize(s.columns, level.cols());
+  for (Eigen::Index b = 0; b < level.cols(); ++b)
+    for (Eigen::Index j = 0; j < s.columns; ++j)
+      lines(j, b) = static_cast<float>(settle(s, sum_up.col(b).data(), sum_down.col(b).data(), j).settled);
+}
+
 void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v_integrated, EventCounts* counts) const {
   const State& s = *state_;
   MHO_ASSERT(static_cast<int>(levels.size()) == s.bits);
@@ -192,10 +211,8 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v
       const double n_up = up.col(b).sum(), n_down = down.col(b).sum();
       const float *pu = sum_up.col(b).data(), *pd = sum_down.col(b).data();
       for (Eigen::Index j = 0; j < columns; ++j) {
-        const double a_up = pu[j], a_down = pd[j], slope = s.slope0[j] + pu[columns + j] + pd[columns + j];
-        const double curve = (s.curve0[j] + pu[2 * columns + j] + pd[2 * columns + j]) / slope, linear = (a_up + a_down) / slope;
-        const double once = linear + curve * linear * linear, own = linear + curve * once * once;
-        const double settled = own + pu[3 * columns + j] + pd[3 * columns + j];
+        const auto [settled, slope] = settle(s, pu, pd, j);
+        const double a_up = pu[j], a_down = pd[j];
         const double p_up = pu[4 * columns + j], p_down = pd[4 * columns + j];
         double driven = settled;
         const double exponent = rate * slope;

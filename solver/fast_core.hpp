@@ -42,6 +42,8 @@ class FastCore {
   // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. Thread-safe. `counts`, if
   // given, receives the events of integration (not those of the ADC).
   void integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr) const;
+  // What the lines settle to at one level matrix while the word lines are on [V, relative to VREF], C × B.
+  void settled_lines(const LevelMatrix& level, Eigen::MatrixXf& lines) const;
   // Unary charge-decrement ADC: codes from integrated voltages. Thread-safe. Adds compares, decrements, times, conversions.
   void convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, EventCounts* counts = nullptr) const;
   // Digital normalisation by ΣG: the estimate of Σ_i x_i G_ij [S × input LSB] is (code · gain + offset), per column and polarity; a code c ≠ 0 stands for
@@ -53,6 +55,10 @@ class FastCore {
 
  private:
   struct State;
+  struct Settled {
+    double settled, slope;  // [V], [S]
+  };
+  static Settled settle(const State& state, const float* up, const float* down, Eigen::Index column);
   void calibrate_decoder(const Eigen::MatrixXd& conductance);
   std::unique_ptr<State> state_;
 };

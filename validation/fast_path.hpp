@@ -1,0 +1,35 @@
+// The vectorised form held against the ODE form, and against a whole array in ngspice.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "circuits/conversion_data.hpp"
+#include "core/json_file.hpp"
+#include "solver/neuron_model.hpp"
+
+namespace mho::validation {
+
+// Random columns in both forms; nothing is fitted. The voltage compared is that across C_integ before the sign decision, which is what both ADCs start from.
+struct FastPathValidation {
+  int columns = 0;
+  double v_rms = 0, v_worst = 0;   // [LSB] before the ADC
+  double differing_codes = 0;      // [1] share of columns
+  int off_by_more = 0;             // codes that differ by more than one
+  double fast_seconds = 0, ode_seconds = 0;  // [s] per conversion, batch of 256 and one thread; the fast form without its preparation
+  double prepare_seconds = 0;      // [s] of a column's preparation
+};
+void to_json(Json& json, const FastPathValidation& v);
+FastPathValidation validate_fast_path(const solver::NeuronModel& model, int columns, std::uint64_t seed, int threads);
+
+// One array with shared row drivers: every settled line in ngspice and in the solver.
+struct ArrayValidation {
+  int rows = 0, columns = 0, vectors = 0;
+  std::vector<double> ngspice, solver, own_drivers;  // [V] every line of every input vector; own_drivers: what the solver says without sharing
+  double worst = 0, rms = 0;                         // [V] solver − ngspice
+  double worst_unshared = 0;                         // [V] own_drivers − ngspice
+};
+void to_json(Json& json, const ArrayValidation& v);
+ArrayValidation validate_array(const solver::NeuronModel& model, int rows, int columns, int vectors, double r_driver, std::uint64_t seed, double tolerance);
+
+}  // namespace mho::validation
