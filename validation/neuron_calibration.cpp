@@ -142,7 +142,7 @@ WaveformPair waveform_pair(const CalibrationSettings& s, const solver::NeuronMod
 }
 
 CacheKey calibration_key(const CalibrationSettings& s, const std::string& program_text) {
-  CacheKey key("calibration 1");
+  CacheKey key("calibration 2");  // raised whenever the fit computes something else from the same conversions
   for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
   key.add("netlist", circuits::subcircuit_text()).add("program", program_text).add("seed", static_cast<std::int64_t>(s.seed));
   key.add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("tolerance", s.tolerance);
@@ -164,17 +164,21 @@ CalibrationSettings read_calibration_settings(TomlFile& file, const std::string&
   return s;
 }
 
+std::optional<Calibration> find_calibration(const CalibrationSettings& s, const Cache& cache) {
+  const auto stored = cache.find("calibrations", calibration_key(s, read_text_file(program_path(s.program))));
+  if (!stored) return std::nullopt;
+  Calibration result = Json::parse(*stored).get<Calibration>();
+  result.from_cache = true;
+  return result;
+}
+
 Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   const std::string path = program_path(s.program);
   const std::string text = read_text_file(path);
   const circuits::ControlProgram program = circuits::read_control_program(path);
+  if (auto stored = find_calibration(s, cache)) return *std::move(stored);
   const CacheKey key = calibration_key(s, text);
   Calibration result;
-  if (const auto stored = cache.find("calibrations", key)) {
-    Json::parse(*stored).get_to(result);
-    result.from_cache = true;
-    return result;
-  }
   const auto fit_inputs = plan(s, s.fit_conversions, Purpose::calibration_plan);
   const auto unseen_inputs = plan(s, s.unseen_conversions, Purpose::validation_plan);
   const auto fit_runs = run_conversions(s.circuit, program, fit_inputs, run_settings(s, "ngspice, conversions to fit", s.tolerance), cache);

@@ -59,6 +59,8 @@ void from_json(const Json& json, Calibration& calibration);
 
 // Runs (or takes from the cache) everything that step "calibrate" needs. Progress on stderr. Throws NumericalError when more than a tenth of the conversions fail.
 Calibration calibrate(const CalibrationSettings& settings, const Cache& cache);
+// The same from the cache alone; empty when these settings have not been calibrated.
+std::optional<Calibration> find_calibration(const CalibrationSettings& settings, const Cache& cache);
 
 // `mho validate neuron`: unseen conversions, half random columns and half columns given by the caller (mapped network with its activations); the same at 10 times tighter
 // tolerance for `floor_conversions` of them.
