@@ -35,7 +35,7 @@ std::vector<Feature> features(Component c) {
   using K = EnergyModel::Coefficients;
   switch (c) {
     case Component::array:
-      return {{&E::array_joule, &K::array_joule}, {&E::line_charge_joule, &K::line_joule}, {&E::wl_pulses, &K::wl_pulse}, {&E::conversions, &K::conversion}};
+      return {{&E::array_joule, &K::array_joule}, {&E::line_charge_joule, &K::line_joule}, {&E::cell_pulses, &K::cell_pulse}, {&E::conversions, &K::conversion}};
     case Component::word_line: return {{&E::wl_pulses, &K::wl_pulse}, {&E::wl_stages, &K::wl_stage}};
     case Component::amplifier:
     case Component::switches: return {{&E::conversions, &K::conversion}, {&E::samples, &K::sample}, {&E::decrements, &K::decrement}};
@@ -53,6 +53,7 @@ EventCounts events_of(const NeuronModel& model, const circuits::ControlProgram& 
   const double rows = static_cast<double>(input.conductance.size()), bits = static_cast<double>(input.levels.size());
   n.conversions = 1;
   n.wl_pulses = rows * bits / columns_per_word_line;
+  n.cell_pulses = n.wl_pulses;  // of one column
   n.wl_stages = std::ceil(rows / 16.0) / (columns_per_word_line / 16.0) * bits;
   n.bit_columns = bits;
   for (int samples : circuits::samples_per_bit(input.levels.size(), input.point.pulse_multiplier)) n.samples += samples;

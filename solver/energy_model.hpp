@@ -13,6 +13,7 @@ struct EventCounts {
   double conversions = 0;        // column conversions: initialise once each
   double wl_pulses = 0;          // word line pulses, one per active row and magnitude bit, of all rows of the mapped matrix
   double wl_stages = 0;          // the same weighted with the driver stages in use: 1 for the 16 stages of a whole word line
+  double cell_pulses = 0;        // cells of mapped columns whose word line pulsed, in units of a word line's 256: their gates couple charge into the drivers
   double bit_columns = 0;        // (column, magnitude bit) pairs: line precharge and settling
   double samples = 0;            // sample + integrate cycles, per column
   double compares = 0;           // comparator decisions, per column
@@ -34,9 +35,10 @@ struct EventField {
   std::string_view unit;
   double EventCounts::* member;
 };
-inline constexpr std::array<EventField, 14> event_fields{{
+inline constexpr std::array<EventField, 15> event_fields{{
     {"conversions", "1", &EventCounts::conversions},   {"wl_pulses", "1", &EventCounts::wl_pulses},
     {"wl_stages", "1", &EventCounts::wl_stages},       {"bit_columns", "1", &EventCounts::bit_columns},
+    {"cell_pulses", "1", &EventCounts::cell_pulses},
     {"samples", "1", &EventCounts::samples},           {"compares", "1", &EventCounts::compares},
     {"compares_up", "1", &EventCounts::compares_up},   {"compare_volts", "V", &EventCounts::compare_volts},
     {"decrements", "1", &EventCounts::decrements},     {"array_loss", "J", &EventCounts::array_joule},
@@ -60,7 +62,7 @@ struct EnergyBreakdown {
 // Linear model: each component's energy is a sum of coefficient × count. The relative errors are those on runs that the fit never saw.
 struct EnergyModel {
   struct Coefficients {  // [J] per event, [1] for the two joule terms, [J/V] for compare_volt, [W] for time
-    double conversion = 0, wl_pulse = 0, wl_stage = 0, bit_column = 0, sample = 0, compare = 0, compare_up = 0, compare_volt = 0, decrement = 0, array_joule = 0,
+    double conversion = 0, wl_pulse = 0, wl_stage = 0, cell_pulse = 0, bit_column = 0, sample = 0, compare = 0, compare_up = 0, compare_volt = 0, decrement = 0, array_joule = 0,
            line_joule = 0, time = 0;
   };
   std::array<Coefficients, 6> component;

@@ -7,6 +7,7 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "solver/energy_fit.hpp"
 #include "solver/fall_emulator.hpp"
 #include "solver/line.hpp"
 #include "solver/neuron_model.hpp"
@@ -234,6 +235,7 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v
   const double n = static_cast<double>(batch);
   counts->wl_pulses += n * static_cast<double>(s.rows) * s.bits;
   counts->wl_stages += n * static_cast<double>(s.rows) * s.bits;
+  counts->cell_pulses += n * static_cast<double>(s.rows) * static_cast<double>(columns) * s.bits / columns_per_word_line;
   counts->bit_columns += n * static_cast<double>(columns) * s.bits;
   for (const BitMap& bit : s.map.bits) counts->samples += n * static_cast<double>(columns) * bit.samples;
   counts->array_joule += conduction * s.t_on;

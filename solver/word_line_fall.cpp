@@ -46,11 +46,9 @@ class Fall {
     t_fall_ = model.fall.t_fall * load;
     t_linear_ = model.fall.t_linear * load;
     swing_ = model.circuit.wl_high - model.circuit.wl_low;
-    // Linear part and exponential tail join with one slope.
-    rate_ = swing_ / (t_linear_ + t_fall_);
   }
   double duration() const { return 8 * (t_linear_ + t_fall_); }
-  // Depth of the word line below its high level and its rate: a ramp that its driver's own gate starts smoothly, then an exponential tail.
+  // Depth of the word line below its high level and its rate.
   std::pair<double, double> depth(double t) const {
     // Two cascaded first-order lags, t_linear and t_fall.
     const double a = t_fall_, b = std::min(t_linear_, 0.98 * t_fall_);
@@ -95,7 +93,7 @@ class Fall {
  private:
   const NeuronModel& m_;
   std::vector<Class> classes_;
-  double t_fall_, t_linear_, swing_, rate_;
+  double t_fall_, t_linear_, swing_;
 };
 
 // Up to seven conductance classes per level, bounded at octaves of conductance.

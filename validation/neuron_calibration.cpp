@@ -167,9 +167,13 @@ CalibrationSettings read_calibration_settings(TomlFile& file, const std::string&
 std::optional<Calibration> find_calibration(const CalibrationSettings& s, const Cache& cache) {
   const auto stored = cache.find("calibrations", calibration_key(s, read_text_file(program_path(s.program))));
   if (!stored) return std::nullopt;
-  Calibration result = Json::parse(*stored).get<Calibration>();
-  result.from_cache = true;
-  return result;
+  try {
+    Calibration result = Json::parse(*stored).get<Calibration>();
+    result.from_cache = true;
+    return result;
+  } catch (const Json::exception&) {
+    return std::nullopt;  // written by another version: fit again
+  }
 }
 
 Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
