@@ -22,18 +22,18 @@ void validate(const CommonOptions& options, const Size& size) {
   std::string text;
   Json all = Json::array();
   double worst = 0;
-  // The nominal driver, and one that 256 columns would load as much as these few columns load it.
+  // The limit is for the circuit's own driver. Beside it, for information, one that these few columns load as much as 256 columns load the former.
   for (const double r : {model.circuit.r_driver, model.circuit.r_driver * 256 / size.columns}) {
     const auto v = validation::validate_array(model, size.rows, size.columns, size.vectors, r, job.config().seed, job.config().calibrate.tolerance);
     text += fmt::format("{}×{} array, {} input vectors, row drivers of {:.0f} ohm shared by all columns: worst line {:.4f} mV, rms {:.4f} mV (without sharing: worst {:.3f} mV)\n",
                         v.rows, v.columns, v.vectors, r, 1e3 * v.worst, 1e3 * v.rms, 1e3 * v.worst_unshared);
-    worst = std::max(worst, v.worst);
+    if (r == model.circuit.r_driver) worst = v.worst;
     Json json;
     validation::to_json(json, v);
     json["r_driver"] = quantity(r, "ohm");
     all.push_back(json);
   }
-  text += fmt::format("every line within 0.5 mV: {}\n", worst <= limit ? "yes" : "MISSED");
+  text += fmt::format("every line within 0.5 mV at the circuit's own driver: {}\n", worst <= limit ? "yes" : "MISSED");
   deliver(options, "validate_array", job::with_units(Json{{"arrays", all}}), text);
   if (worst > limit) throw Error(fmt::format("validate array: worst line is {:.4f} mV off, wants at most 0.5 mV", 1e3 * worst), ExitStatus::threshold_missed);
 }

@@ -41,7 +41,7 @@ struct Parabola {
   double a, b, d;
 };
 Parabola cell_parabola(const TransistorParams& transistor, double r, double g, double drive) {
-  constexpr double h = 0.1;
+  constexpr double h = 0.15;  // [V] lines beyond are rare
   const double low = cell_current(transistor, r, g, drive, -h), middle = cell_current(transistor, r, g, drive, 0.0), high = cell_current(transistor, r, g, drive, h);
   return {middle, (low - high) / (2 * h), (high - 2 * middle + low) / (2 * h * h)};
 }
@@ -80,7 +80,7 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   s.down.resize(5 * s.columns, s.rows);
   s.slope0.resize(s.columns);
   s.curve0.resize(s.columns);
-  Eigen::MatrixXd cell(s.rows, s.columns);  // conductance of cell and transistor without the driver, between the signs
+  Eigen::MatrixXd cell_up(s.rows, s.columns), cell_down(s.rows, s.columns);  // conductance of cell and transistor at either level, without the driver
   for (Eigen::Index j = 0; j < s.columns; ++j) {
     double b0_sum = 0, d0_sum = 0;
     for (Eigen::Index i = 0; i < s.rows; ++i) {
@@ -95,16 +95,19 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
       s.down(s.columns + j, i) = static_cast<float>(p_down.b - p_zero.b);
       s.up(2 * s.columns + j, i) = static_cast<float>(p_up.d - p_zero.d);
       s.down(2 * s.columns + j, i) = static_cast<float>(p_down.d - p_zero.d);
-      const double i_up = p_up.a, i_down = p_down.a;
-      const double mean_g = 0.5 * (i_up - i_down) / point.v_read;
-      cell(i, j) = mean_g / (1.0 - r * mean_g);
+      const double g_up = p_up.a / point.v_read, g_down = -p_down.a / point.v_read;
+      cell_up(i, j) = g_up / (1.0 - r * g_up);
+      cell_down(i, j) = g_down / (1.0 - r * g_down);
     }
     s.slope0[j] = static_cast<float>(b0_sum);
     s.curve0[j] = static_cast<float>(d0_sum);
   }
-  const Eigen::MatrixXd shared = point.v_read * (settled_map(cell, neuron.circuit.r_driver, true) - settled_map(cell, neuron.circuit.r_driver, false));
-  s.up.middleRows(3 * s.columns, s.columns) = shared.cast<float>();
-  s.down.middleRows(3 * s.columns, s.columns) = -shared.cast<float>();
+  const auto sharing = [&](const Eigen::MatrixXd& cell) {
+    const double r = neuron.circuit.r_driver;
+    return Matrix((point.v_read * (settled_map(cell, r, true) - settled_map(cell, r, false))).cast<float>());
+  };
+  s.up.middleRows(3 * s.columns, s.columns) = sharing(cell_up);
+  s.down.middleRows(3 * s.columns, s.columns) = -sharing(cell_down);
   s.map = make_phase_map(neuron, point, bits);
   s.t_on = s.map.t_word_line;
   s.fall = FallEmulator(neuron, conductance, point);
@@ -178,8 +181,9 @@ FastCore::Settled FastCore::settle(const State& s, const float* up, const float*
   const Eigen::Index c = s.columns;
   const double slope = s.slope0[j] + up[c + j] + down[c + j], linear = (up[j] + down[j]) / slope;
   const double curve = (s.curve0[j] + up[2 * c + j] + down[2 * c + j]) / slope;
-  const double once = linear + curve * linear * linear;
-  return {linear + curve * once * once + up[3 * c + j] + down[3 * c + j], slope};
+  // Root of the parabola next to the linear one; the argument is positive for any line between its drivers.
+  const double root = 2.0 * linear / (1.0 + std::sqrt(std::max(0.0, 1.0 - 4.0 * linear * curve)));
+  return {root + up[3 * c + j] + down[3 * c + j], slope};
 }
 
 void FastCore::settled_lines(const LevelMatrix& level, Eigen::MatrixXf& lines) const {

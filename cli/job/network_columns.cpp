@@ -1,5 +1,7 @@
 #include "cli/job/network_columns.hpp"
 
+#include <algorithm>
+
 #include "chip/block_levels.hpp"
 #include "chip/software_engine.hpp"
 #include "core/random.hpp"
@@ -23,7 +25,8 @@ std::vector<circuits::ColumnInput> network_columns(Job& job, int count) {
     const Eigen::VectorXd g = die.relaxed[b].col(random.below(static_cast<std::uint32_t>(block.outputs))).cast<double>();
     const solver::OperatingPoint& p = job.points()[m].point;
     circuits::ColumnInput column;
-    column.conductance.assign(g.begin(), g.end());
+    // A cell that relaxation took to zero is an open circuit; FastCore and ngspice both see 1 nS.
+    for (const double x : g) column.conductance.push_back(std::max(x, 1e-9));
     for (const solver::LevelMatrix& bit : levels) column.levels.emplace_back(bit.data(), bit.data() + bit.size());
     column.point = {.v_read = p.v_read, .v_trim = p.v_trim, .v_decrement = p.v_decrement, .pulse_multiplier = p.pulse_multiplier, .max_code = p.max_code};
     columns.push_back(std::move(column));
