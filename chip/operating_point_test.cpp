@@ -19,6 +19,10 @@ struct Setup {
   std::vector<InputCodes> codes;
 
   Setup() {
+    // Limits wide enough that the rule, not its limits, decides.
+    config.operating.max_multiplier = 16;
+    config.operating.v_decrement_min = 0.005;
+    config.operating.v_decrement_max = 0.2;
     for (size_t m = 0; m < specs.size(); ++m) codes.push_back(test::random_codes(specs[m], 500, static_cast<std::uint32_t>(m)));
   }
   std::vector<PointChoice> choose(int threads = 1, const CentreTrim& trim = {}) const {
