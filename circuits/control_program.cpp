@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/errors.hpp"
 #include "core/toml_file.hpp"
 #include "core/units.hpp"
 
@@ -119,6 +120,23 @@ int ControlProgram::step_index(const std::string& step_name) const {
   for (size_t i = 0; i < steps.size(); ++i)
     if (steps[i].name == step_name) return static_cast<int>(i);
   return -1;
+}
+
+bool ControlProgram::pulses_word_lines(int step) const {
+  const std::vector<Event>& events = phases[static_cast<size_t>(steps[static_cast<size_t>(step)].phase)].events;
+  return std::any_of(events.begin(), events.end(), [](const Event& e) { return e.signal == static_cast<int>(Signal::wl) && e.level; });
+}
+
+double ControlProgram::word_line_on_time() const {
+  for (const Phase& phase : phases) {
+    double rise = -1.0;
+    for (const Event& e : phase.events) {
+      if (e.signal != static_cast<int>(Signal::wl)) continue;
+      if (e.level) rise = e.time;
+      else if (rise >= 0.0) return e.time - rise;
+    }
+  }
+  throw Error(fmt::format("control program {}: no phase pulses the word lines", name));
 }
 
 ControlProgram read_control_program(const std::string& path) {

@@ -42,6 +42,8 @@ struct ControlProgram {
   std::vector<Step> steps;
   int first;
   int step_index(const std::string& step_name) const;  // −1 when there is none
+  bool pulses_word_lines(int step) const;              // whether the step switches the word lines on
+  double word_line_on_time() const;                    // [s] of the first phase that pulses the word lines. Throws Error when there is none
 };
 
 // Reads a program from TOML. Throws ConfigError for an unknown phase, signal or condition, events out of order or beyond the phase, a program that

@@ -101,6 +101,19 @@ TEST_CASE("rows with the same levels share one source") {
       CHECK(groups.sequence[static_cast<size_t>(groups.group_of_row[row])][bit] == column(1).levels[bit][row]);
 }
 
+TEST_CASE("pulses of the word lines that are alike take the same energy, whatever ngspice's integration rule does in between") {
+  const ControlProgram pulses = read_control_program(data_path("netlists/programs/line_pulses.toml"));
+  ColumnInput input = column(1);
+  input.levels.assign(6, std::vector<std::int8_t>(16, 0));
+  const ConversionRecord record = run_conversion(ngspice(), small_core(), pulses, input, {});
+  std::vector<double> joule;
+  for (const StepRecord& step : record.steps)
+    if (pulses.pulses_word_lines(step.step)) joule.push_back(step.joule[1]);
+  REQUIRE(joule.size() == 6);
+  MESSAGE("word line energy of six pulses [J]: " << joule[0] << ", " << joule[1] << ", … " << joule[5]);
+  for (size_t k = 1; k < joule.size(); ++k) CHECK(joule[k] == doctest::Approx(joule[1]).epsilon(0.01));
+}
+
 TEST_CASE("a column with wrong shapes is refused before ngspice is asked") {
   ColumnInput empty = column(1);
   empty.conductance.clear();

@@ -15,7 +15,7 @@ namespace {
 // The deck holds circuit, program and input; the sequence of decisions is in the program's phases and steps.
 CacheKey key_of(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
                 const circuits::ConversionOptions& options) {
-  CacheKey key("ngspice conversion 1");
+  CacheKey key("ngspice conversion 3");
   key.add("deck", circuits::column_netlist(circuit, input, program)).add("options", circuits::ngspice_options(options)).add("dt", options.dt_max);
   key.add("input", Json(input).dump()).add("edge", program.edge);
   for (const circuits::Phase& p : program.phases) {
