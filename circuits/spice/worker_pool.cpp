@@ -140,7 +140,8 @@ void wait_for_news(const std::vector<Worker>& workers, double timeout) {
   poll(polls.data(), polls.size(), std::max(1, static_cast<int>(1e3 * wait)));
 }
 
-// True when the worker's task is over, for good or bad. A worker whose task failed is ended: its ngspice may be unusable (Session::usable).
+// True when the worker's task is over, for good or bad; the worker then ends. A second circuit in one ngspice costs up to a gigabyte that is never given back, and after a
+// failure it may be unusable (Session::usable).
 bool collect(Worker& w, double timeout, TaskOutcome& outcome) {
   pollfd news{w.from, POLLIN, 0};
   if (poll(&news, 1, 0) <= 0 || news.revents == 0) {
@@ -159,13 +160,9 @@ bool collect(Worker& w, double timeout, TaskOutcome& outcome) {
   }
   outcome.ok = whole && status == 0;
   outcome.bad_input = whole && status == 2;
-  if (outcome.ok) {
-    outcome.result = std::move(text);
-  } else {
-    const std::string end = stop(w, false);
-    outcome.error = whole ? std::move(text) : end;
-  }
-  w.busy = false;
+  const std::string end = stop(w, false);
+  if (outcome.ok) outcome.result = std::move(text);
+  else outcome.error = whole ? std::move(text) : end;
   return true;
 }
 

@@ -19,7 +19,7 @@ struct WorkerOptions {
   double timeout = 600.0;  // [s] wall time of one task, after which its worker is killed
 };
 
-// task(i) runs in a worker for each i < count, one at a time per worker; a worker whose task failed is replaced by a fresh process. done(i, outcome) is called in this process as results arrive. The caller must not have
+// task(i) runs in a process of its own for each i < count, at most `workers` at once. done(i, outcome) is called in this process as results arrive. The caller must not have
 // started threads. After Ctrl-C the workers are ended and Interrupted is thrown; results that arrived were passed to done().
 void run_in_workers(size_t count, const WorkerOptions& options, const std::function<std::string(size_t)>& task,
                     const std::function<void(size_t, TaskOutcome)>& done);
