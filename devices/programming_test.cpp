@@ -291,6 +291,13 @@ TEST_CASE(
     RandomStream stream(1, 0, 0, cell, Purpose::relaxation);
     CHECK(relax(p, 0.5e-6, 1e5, stream) >= 0.0);
   }
+  // Reflected at zero: hardly any cell of the lowest state is an open circuit.
+  int open = 0;
+  for (std::uint32_t cell = 0; cell < 2000; ++cell) {
+    RandomStream stream(1, 0, 0, cell, Purpose::relaxation);
+    open += relax(p, 1e-6, 1800.0, stream) < 0.02e-6;
+  }
+  CHECK(open < 40);
 }
 
 // Three further rounds over the cells outside ±1 µS of 12 µS lower σ(30 min) by 27–29 % for ν = 4 and

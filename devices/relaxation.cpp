@@ -33,7 +33,8 @@ void RelaxationPath::advance(double t, RandomStream& stream) {
   mean_ = relaxation_mean(*params_, start_, t);
 }
 
-double RelaxationPath::conductance() const { return std::max(0.0, start_ + mean_ + wander_); }
+// Brownian motion reflected at zero, where the gap is at the end of its range: the distribution keeps its width there, and no cell becomes an open circuit for good.
+double RelaxationPath::conductance() const { return std::abs(start_ + mean_ + wander_); }
 
 double relax(const RelaxationParams& params, double g, double t, RandomStream& stream) {
   RelaxationPath path(params, g, stream);
