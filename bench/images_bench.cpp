@@ -36,7 +36,7 @@ void run(benchmark::State& state, const chip::MatrixEngine& engine) {
   state.counters["images/s"] = benchmark::Counter(image_count, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-chip::ChipEngine chip_engine(const chip::CoreFactory& cores, const chip::CentreTrim& trim) {
+chip::ChipEngine chip_engine(const chip::CoreFactory& cores, const chip::LineTrim& trim) {
   const Job& j = job();
   const auto& matrices = j.network.matrices();
   const chip::Mapping mapping = chip::map_network(matrices, j.config, chip::no_bad_rows(j.config));

@@ -23,10 +23,10 @@ struct Core {
     solver::CodeMatrix codes, steps(core_columns, 2);
     core.integrate(levels, v);
     core.convert(v, codes);
-    core.decode(codes, sums);
+    core.decode(levels, codes, sums);
     steps.col(0).setConstant(10);
     steps.col(1).setConstant(11);
-    core.decode(steps, unit);
+    core.decode(std::vector<solver::LevelMatrix>(bits, solver::LevelMatrix::Zero(core_rows, 2)), steps, unit);
     Eigen::MatrixXd error = sums.cast<double>() - exact_sums(conductance, levels);
     error = (unit.col(1) - unit.col(0)).cast<double>().cwiseInverse().asDiagonal() * error;
     const Eigen::VectorXd mean = error.rowwise().mean();
@@ -49,7 +49,7 @@ void BM_Mvm_fast(benchmark::State& state) {
   for (auto _ : state) {
     whole.core.integrate(levels, v);
     whole.core.convert(v, codes);
-    whole.core.decode(codes, sums);
+    whole.core.decode(levels, codes, sums);
     benchmark::DoNotOptimize(sums.data());
   }
   count_mvm(state, state.range(0));

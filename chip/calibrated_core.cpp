@@ -13,7 +13,9 @@ class CalibratedCore final : public CoreModel {
   void convert(const Eigen::MatrixXf& v, solver::CodeMatrix& codes, solver::EventCounts* counts) const override {
     core_.convert(v, codes, counts);
   }
-  void decode(const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override { core_.decode(codes, sums); }
+  void decode(std::span<const solver::LevelMatrix> levels, const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override {
+    core_.decode(levels, codes, sums);
+  }
   double lsb() const override { return core_.lsb(); }
 
  private:

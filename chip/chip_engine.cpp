@@ -59,7 +59,7 @@ void ChipEngine::multiply_block(size_t b, const InputCodes& codes, Eigen::Matrix
     block_levels(specs_[block.matrix], block, codes, first, count, levels);
     core.integrate(levels, integrated, &counts);
     core.convert(integrated, adc, &counts);
-    core.decode(adc, sums);
+    core.decode(levels, adc, sums);
     out.block(block.first_output, first, block.outputs, count) += scale_[b] * sums;
     counts.macs = static_cast<double>(block.inputs) * static_cast<double>(block.outputs) * static_cast<double>(count);
     const std::lock_guard lock(mutex_);

@@ -50,7 +50,9 @@ class TimedCore final : public CoreModel {
     if (!counts) return;
     for (Eigen::Index b = 0; b < codes.cols(); ++b) counts->core_time += 3e-7 * codes.col(b).cwiseAbs().maxCoeff();
   }
-  void decode(const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override { core_->decode(codes, sums); }
+  void decode(std::span<const solver::LevelMatrix> levels, const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override {
+    core_->decode(levels, codes, sums);
+  }
   double lsb() const override { return core_->lsb(); }
 
  private:

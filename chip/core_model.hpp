@@ -17,7 +17,7 @@ class CoreModel {
   virtual void integrate(std::span<const solver::LevelMatrix> levels, Eigen::MatrixXf& v_integrated,
                          solver::EventCounts* counts = nullptr) const = 0;
   virtual void convert(const Eigen::MatrixXf& v_integrated, solver::CodeMatrix& codes, solver::EventCounts* counts = nullptr) const = 0;
-  virtual void decode(const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const = 0;
+  virtual void decode(std::span<const solver::LevelMatrix> levels, const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const = 0;
   virtual double lsb() const = 0;  // [V] before the ADC
 };
 

@@ -65,7 +65,7 @@ BadRows draw_bad_rows(const ChipConfig& config, std::uint64_t seed, std::uint32_
 }
 
 CacheKey die_key(std::span<const MatrixSpec> matrices, const ChipConfig& config, std::uint64_t seed, std::uint32_t die) {
-  CacheKey key("die");
+  CacheKey key("die 2");  // raised whenever programming or relaxation computes something else
   add_to_key(key, config);
   key.add("seed", static_cast<std::int64_t>(seed)).add("die", std::int64_t{die});
   for (const MatrixSpec& spec : matrices) {

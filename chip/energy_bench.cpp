@@ -95,7 +95,7 @@ solver::EventCounts binary_search_counts(const CoreModel& core, Eigen::Index col
 }
 
 std::vector<EnergyBenchCase> bench_energy(const ChipConfig& config, const CoreFactory& make_core, const solver::EnergyModel& model,
-                                          const EnergyBenchOptions& options, const CentreTrim& centre_trim) {
+                                          const EnergyBenchOptions& options, const LineTrim& line_trim) {
   std::vector<EnergyBenchCase> cases;
   for (const auto [input_bits, output_bits] : options.bits) {
     if (input_bits < 1 || input_bits > 7 || output_bits < 3 || output_bits > 12)
@@ -108,7 +108,7 @@ std::vector<EnergyBenchCase> bench_energy(const ChipConfig& config, const CoreFa
     ChipConfig setup = config;
     setup.operating.max_code = (1 << (output_bits - 1)) - 1;
     setup.operating.samples = options.vectors;
-    const PointChoice point = choose_operating_points(spec, mapping, conductance, codes, setup, make_core, centre_trim).front();
+    const PointChoice point = choose_operating_points(spec, mapping, conductance, codes, setup, make_core, line_trim).front();
 
     const auto core = make_core(conductance[0].cast<double>(), point.point, magnitude_bits(spec[0]));
     std::vector<solver::LevelMatrix> levels;

@@ -46,7 +46,7 @@ struct EnergyBenchCase {
 };
 
 std::vector<EnergyBenchCase> bench_energy(const ChipConfig& config, const CoreFactory& make_core, const solver::EnergyModel& model,
-                                          const EnergyBenchOptions& options = {}, const CentreTrim& centre_trim = {});
+                                          const EnergyBenchOptions& options = {}, const LineTrim& line_trim = {});
 
 // Events of a binary-search ADC on `conversions` columns: those of sign compare + steps × (decrement + compare). They are read off the core's own
 // unary conversion of ramps, whose events are linear in the number of steps. steps = n_out − 1 ≥ 1.

@@ -28,7 +28,7 @@ solver::EnergyModel some_model() {
 
 solver::EventCounts some_events(double scale) {
   return {.conversions = 100 * scale, .wl_pulses = 300 * scale, .bit_columns = 200 * scale, .samples = 700 * scale, .compares = 900 * scale,
-          .decrements = 800 * scale, .array_joule = 1e-10 * scale, .line_charge_joule = 1e-12 * scale, .time = 1e-4 * scale,
+          .decrements = 800 * scale, .array_joule = 1e-10 * scale, .line_charge_joule = 1e-12 * scale, .driver_joule = 0.0, .time = 1e-4 * scale,
           .core_time = 2e-5 * scale, .macs = 5000 * scale};
 }
 

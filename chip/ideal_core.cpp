@@ -56,7 +56,7 @@ class IdealCore final : public CoreModel {
     counts->decrements += static_cast<double>(steps);
   }
 
-  void decode(const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override {
+  void decode(std::span<const solver::LevelMatrix>, const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override {
     // [S] per LSB: the line voltage of one LSB times ΣG over the read voltage.
     const Eigen::VectorXf gain = (lsb() / (point_.v_read * ratio_ * gain_) * total_).cast<float>();
     const Eigen::VectorXf offset = (point_.v_trim * full_scale() / point_.v_read * total_).cast<float>();

@@ -6,14 +6,14 @@
 namespace mho::chip {
 
 std::vector<PointChoice> choose_points_on(const Network& network, const ChipConfig& config, const ImageSet& training,
-                                          const CoreFactory& make_core, const CentreTrim& centre_trim, int threads) {
+                                          const CoreFactory& make_core, const LineTrim& line_trim, int threads) {
   if (threads == 0) threads = default_threads();
   const std::vector<MatrixSpec>& matrices = network.matrices();
   // Points do not depend on where blocks lie, so the map of a chip without bad rows serves.
   const Mapping mapping = map_network(matrices, config, no_bad_rows(config));
   const auto codes = record_input_codes(network, SoftwareEngine(matrices), training, {.threads = threads});
   return choose_operating_points(matrices, mapping, target_conductances(matrices, mapping, config.mapping), codes, config, make_core,
-                                 centre_trim, threads);
+                                 line_trim, threads);
 }
 
 ChipInference infer(const Network& network, const ChipConfig& config, const ProgrammedDie& die,

@@ -13,7 +13,7 @@ namespace mho::chip {
 // Operating points for all dies: chosen on target conductances and on the activations that the network has in software on `training` images.
 // Labels are not read.
 std::vector<PointChoice> choose_points_on(const Network& network, const ChipConfig& config, const ImageSet& training,
-                                          const CoreFactory& make_core, const CentreTrim& centre_trim = {}, int threads = 0);
+                                          const CoreFactory& make_core, const LineTrim& line_trim = {}, int threads = 0);
 
 struct ChipInference {
   std::uint32_t die = 0;

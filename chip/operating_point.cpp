@@ -88,11 +88,11 @@ InputCodes evenly_taken(const InputCodes& codes, int samples) {
   return some;
 }
 
-PointChoice choose(const Layer& layer, const MatrixSpec& spec, const OperatingRules& rules, const CentreTrim& centre_trim) {
+PointChoice choose(const Layer& layer, const MatrixSpec& spec, const OperatingRules& rules, const LineTrim& line_trim) {
   PointChoice choice;
   solver::OperatingPoint& point = choice.point;
   point.max_code = rules.max_code;
-  point.v_trim = centre_trim ? centre_trim(layer.rows()) : 0.0;
+  point.v_trim = line_trim ? line_trim(layer.rows()) : 0.0;
   point.v_decrement = rules.v_decrement_max;
   point.pulse_multiplier = choose_multiplier(layer, point, rules);
   point.v_read = choose_v_read(layer, point, rules);
@@ -115,7 +115,7 @@ PointChoice choose(const Layer& layer, const MatrixSpec& spec, const OperatingRu
 std::vector<PointChoice> choose_operating_points(std::span<const MatrixSpec> matrices, const Mapping& mapping,
                                                  std::span<const Eigen::MatrixXf> conductance, std::span<const InputCodes> codes,
                                                  const ChipConfig& config, const CoreFactory& make_core,
-                                                 const CentreTrim& centre_trim, int threads) {
+                                                 const LineTrim& line_trim, int threads) {
   MHO_ASSERT(conductance.size() == mapping.blocks.size() && codes.size() == matrices.size());
   std::vector<PointChoice> choices(matrices.size());
   parallel_for(matrices.size(), threads, [&](size_t m) {
@@ -124,7 +124,7 @@ std::vector<PointChoice> choose_operating_points(std::span<const MatrixSpec> mat
     Layer layer(matrices[m], make_core);
     for (size_t b = 0; b < mapping.blocks.size(); ++b)
       if (mapping.blocks[b].matrix == m) layer.add(mapping.blocks[b], conductance[b], inputs);
-    choices[m] = choose(layer, matrices[m], config.operating, centre_trim);
+    choices[m] = choose(layer, matrices[m], config.operating, line_trim);
   });
   return choices;
 }

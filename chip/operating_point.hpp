@@ -3,7 +3,7 @@
 // The rule. The `quantile` of |integrated voltage| over all columns of all blocks of a matrix and over recorded input vectors shall equal
 // `swing`, reached with as few samples as possible: the smallest pulse multiplier M ≤ max_multiplier at which it is reached with v_read_max;
 // then v_read is lowered until it is just reached, not below v_read_min. The charge decrement is that for which max_code steps cover the
-// voltage that the quantile has in the end, within v_decrement_min … v_decrement_max. The line's reference comes from `centre_trim`, which
+// voltage that the quantile has in the end, within v_decrement_min … v_decrement_max. The line's reference comes from `line_trim`, which
 // knows the circuit's systematic offset for a number of rows. All blocks of a matrix share one point: they run in parallel from the same supplies.
 #pragma once
 #include <functional>
@@ -25,7 +25,7 @@ struct PointChoice {
 };
 
 // Reference of the sampled line minus VREF [V] that nulls the systematic offset of a mapped matrix of so many physical rows.
-using CentreTrim = std::function<double(Eigen::Index rows)>;
+using LineTrim = std::function<double(Eigen::Index rows)>;
 
 // codes[m]: K × P input codes of matrix m, recorded on training images (record_input_codes); `samples` evenly spaced columns are used.
 // conductance: as for ChipEngine; programmed or target conductances. One choice per matrix. Throws ConfigError when a matrix has no input vectors
@@ -33,7 +33,7 @@ using CentreTrim = std::function<double(Eigen::Index rows)>;
 std::vector<PointChoice> choose_operating_points(std::span<const MatrixSpec> matrices, const Mapping& mapping,
                                                  std::span<const Eigen::MatrixXf> conductance, std::span<const InputCodes> codes,
                                                  const ChipConfig& config, const CoreFactory& make_core,
-                                                 const CentreTrim& centre_trim = {}, int threads = 1);
+                                                 const LineTrim& line_trim = {}, int threads = 1);
 
 std::vector<solver::OperatingPoint> points_of(std::span<const PointChoice> choices);
 

@@ -25,7 +25,7 @@ struct Setup {
     config.operating.v_decrement_max = 0.2;
     for (size_t m = 0; m < specs.size(); ++m) codes.push_back(test::random_codes(specs[m], 500, static_cast<std::uint32_t>(m)));
   }
-  std::vector<PointChoice> choose(int threads = 1, const CentreTrim& trim = {}) const {
+  std::vector<PointChoice> choose(int threads = 1, const LineTrim& trim = {}) const {
     return choose_operating_points(specs, mapping, conductance, codes, config, ideal_cores(), trim, threads);
   }
 };

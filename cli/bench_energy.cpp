@@ -12,7 +12,7 @@ void add_bench_energy(CLI::App& bench) {
               [](const CommonOptions& options) {
                 job::Job job = options.start();
                 const solver::EnergyModel& model = job.calibration().energy;
-                const auto cases = chip::bench_energy(job.config().chip, job.cores(), model, {.seed = job.config().seed}, job.centre_trim());
+                const auto cases = chip::bench_energy(job.config().chip, job.cores(), model, {.seed = job.config().seed}, job.line_trim());
                 deliver(options, "bench_energy", job::with_units(chip::to_json(cases)), chip::energy_bench_table(cases));
               });
 }

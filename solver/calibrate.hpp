@@ -1,8 +1,7 @@
 // Fits the behavioural neuron to records of conversions, whatever made them: ngspice runs, measurements or the model itself.
 //
-// Three fits, each on what the part sees: the line (transistor law and capacitance) on driven line voltages, the charge of the falling word lines (linear least
-// squares) on held ones, the neuron (amplifier, switches, injection, each polarity's decrement on its own) on the output after every integration. Levenberg-Marquardt
-// from Eigen's port of MINPACK.
+// Three fits, each on what the part sees: the line (transistor law and capacitance) on driven line voltages, the falling word lines on held ones, the neuron (amplifier,
+// switches, injection, each polarity's decrement on its own) on the output after every integration. Levenberg-Marquardt from Eigen's port of MINPACK.
 #pragma once
 #include <optional>
 #include <span>
@@ -20,9 +19,15 @@ struct CalibrationData {
   std::vector<circuits::ConversionRecord> records;
 };
 
+// Runs that only pulse the word lines (netlists/programs/line_pulses.toml): many settled and held line voltages at a tenth of a conversion's cost.
+struct LineRuns {
+  circuits::ControlProgram program;
+  CalibrationData data;
+};
+
 struct FitReport {
-  double line_rms = 0, kick_rms = 0, neuron_rms = 0;  // [V] residual rms on the data of each fit; neuron at the output
-  int line_points = 0, kick_points = 0, neuron_points = 0;
+  double line_rms = 0, fall_rms = 0, neuron_rms = 0;  // [V] residual rms on the data of each fit; neuron at the output
+  int line_points = 0, fall_points = 0, neuron_points = 0;
   int iterations = 0;
 };
 
@@ -33,7 +38,7 @@ struct CalibrationOptions {
 };
 
 // Starts from `start` (its circuit constants are kept). Throws NumericalError when a fit does not converge to finite parameters, Error without data.
-NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlProgram& program, const CalibrationData& data,
+NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlProgram& program, const CalibrationData& data, const LineRuns& lines,
                              const CalibrationOptions& options, FitReport* report = nullptr);
 
 // How far the ODE form is from records of conversions that it is given: nothing is fitted here.

@@ -10,18 +10,6 @@
 namespace mho::solver {
 namespace {
 
-double word_line_on_time(const circuits::ControlProgram& program) {
-  for (const circuits::Phase& phase : program.phases) {
-    double rise = -1.0;
-    for (const circuits::Event& e : phase.events) {
-      if (e.signal != static_cast<int>(circuits::Signal::wl)) continue;
-      if (e.level) rise = e.time;
-      else if (rise >= 0.0) return e.time - rise;
-    }
-  }
-  return 0.0;
-}
-
 using Member = double EventCounts::*;
 using Coefficient = double EnergyModel::Coefficients::*;
 struct Feature {
@@ -35,7 +23,7 @@ std::vector<Feature> features(Component c) {
   using K = EnergyModel::Coefficients;
   switch (c) {
     case Component::array:
-      return {{&E::array_joule, &K::array_joule}, {&E::line_charge_joule, &K::line_joule}, {&E::cell_pulses, &K::cell_pulse}, {&E::conversions, &K::conversion}};
+      return {{&E::array_joule, &K::array_joule}, {&E::line_charge_joule, &K::line_joule}, {&E::driver_joule, &K::driver_joule}, {&E::cell_pulses, &K::cell_pulse}};
     case Component::word_line: return {{&E::wl_pulses, &K::wl_pulse}, {&E::wl_stages, &K::wl_stage}};
     case Component::amplifier:
     case Component::switches: return {{&E::conversions, &K::conversion}, {&E::samples, &K::sample}, {&E::decrements, &K::decrement}};
@@ -64,17 +52,23 @@ EventCounts events_of(const NeuronModel& model, const circuits::ControlProgram& 
   for (double v : record.v_residue)
     if (v > 0) n.compares_up += 1, n.compare_volts += v;
   n.time = n.core_time = record.duration;
-  const double t_on = word_line_on_time(program);
-  // The line before the first pulse stands at its reference; before the others at what the samples left, which the held voltage stands for.
-  double before = input.point.v_trim;
+  const double t_on = program.word_line_on_time();
+  std::vector<double> before;  // line at the start of each pulse
+  for (size_t i = 1; i < record.steps.size(); ++i)
+    if (program.pulses_word_lines(record.steps[i].step)) before.push_back(record.steps[i - 1].v_line);
+  MHO_ASSERT(before.size() >= input.levels.size());
+  const double v_ref = model.circuit.v_ref, v_read = input.point.v_read;
   for (size_t k = 0; k < input.levels.size(); ++k) {
     const double driven = record.v_line_driven[k];
     for (size_t i = 0; i < input.conductance.size(); ++i) {
       const double drive = input.levels[k][i] * input.point.v_read;
       if (drive != 0.0) n.array_joule += t_on * drive * cell_current(model.transistor, model.circuit.r_driver, input.conductance[i], drive, driven);
     }
-    n.line_charge_joule += model.neuron.c_line * model.circuit.v_ref * (driven - before);
-    before = record.v_line_held[k];
+    n.line_charge_joule += model.neuron.c_line * (v_ref + driven) * (record.v_line_held[k] - before[k]);
+    for (size_t i = 0; i < input.conductance.size(); ++i) {
+      const int now = input.levels[k][i], last = k > 0 ? input.levels[k - 1][i] : 0;
+      n.driver_joule += model.circuit.c_bl * (v_ref + v_read * now) * v_read * (now - last);
+    }
   }
   return n;
 }
@@ -86,6 +80,8 @@ EnergyBreakdown energy_of(const circuits::ConversionRecord& record, int neurons_
   return e;
 }
 
+double relative_to(const EnergyBreakdown& energy, size_t component) { return std::max(std::abs(energy.joule[component]), 0.01 * energy.total()); }
+
 EnergyModel fit_energy(const NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data) {
   if (data.records.empty()) throw Error("calibration: there are no conversions to fit energies to");
   EnergyModel fit;
@@ -94,14 +90,16 @@ EnergyModel fit_energy(const NeuronModel& model, const circuits::ControlProgram&
   for (size_t c = 0; c < component_names.size(); ++c) {
     const auto columns = features(static_cast<Component>(c));
     Eigen::MatrixXd a(static_cast<Eigen::Index>(counts.size()), static_cast<Eigen::Index>(columns.size()));
-    Eigen::VectorXd scale = Eigen::VectorXd::Zero(a.cols());
+    Eigen::VectorXd scale = Eigen::VectorXd::Zero(a.cols()), target(a.rows());
     for (Eigen::Index i = 0; i < a.rows(); ++i) {
-      const double joule = energy_of(data.records[static_cast<size_t>(i)], fit.neurons_per_bias).joule[c];
+      const EnergyBreakdown energy = energy_of(data.records[static_cast<size_t>(i)], fit.neurons_per_bias);
+      const double joule = relative_to(energy, c);
+      target[i] = energy.joule[c] / joule;
       for (Eigen::Index f = 0; f < a.cols(); ++f) a(i, f) = counts[static_cast<size_t>(i)].*columns[static_cast<size_t>(f)].count / joule;
     }
     for (Eigen::Index f = 0; f < a.cols(); ++f) scale[f] = std::max(a.col(f).norm(), 1e-300);
     const Eigen::MatrixXd scaled = a * scale.cwiseInverse().asDiagonal();
-    const Eigen::VectorXd x = scaled.colPivHouseholderQr().solve(Eigen::VectorXd::Ones(a.rows())).cwiseQuotient(scale);
+    const Eigen::VectorXd x = scaled.colPivHouseholderQr().solve(target).cwiseQuotient(scale);
     for (Eigen::Index f = 0; f < a.cols(); ++f) fit.component[c].*columns[static_cast<size_t>(f)].coefficient = x[f];
   }
   return fit;

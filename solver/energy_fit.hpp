@@ -13,6 +13,9 @@ EventCounts events_of(const NeuronModel& model, const circuits::ControlProgram& 
 // Energy of a record by component, with the bias generator shared by `neurons_per_bias`.
 EnergyBreakdown energy_of(const circuits::ConversionRecord& record, int neurons_per_bias);
 
+// What errors of a component are relative to [J]: its energy, or a hundredth of the conversion's where the component takes less (the array gives energy back when its inputs are zero).
+double relative_to(const EnergyBreakdown& energy, size_t component);
+
 // Least squares of relative errors, each component on its own events. relative_error is left at zero: it is for runs that this fit does not see.
 EnergyModel fit_energy(const NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data);
 

@@ -22,14 +22,14 @@ EnergyBreakdown EnergyModel::energy(const EventCounts& n) const {
     const Coefficients& k = component[c];
     out.joule[c] = k.conversion * n.conversions + k.wl_pulse * n.wl_pulses + k.wl_stage * n.wl_stages + k.cell_pulse * n.cell_pulses + k.bit_column * n.bit_columns + k.sample * n.samples + k.compare * n.compares +
                    k.compare_up * n.compares_up + k.compare_volt * n.compare_volts +
-                   k.decrement * n.decrements + k.array_joule * n.array_joule + k.line_joule * n.line_charge_joule + k.time * n.time;
+                   k.decrement * n.decrements + k.array_joule * n.array_joule + k.line_joule * n.line_charge_joule + k.driver_joule * n.driver_joule + k.time * n.time;
   }
   return out;
 }
 
 namespace {
 // The coefficients by name, for files.
-constexpr std::array<std::pair<const char*, double EnergyModel::Coefficients::*>, 13> fields{{
+constexpr std::array<std::pair<const char*, double EnergyModel::Coefficients::*>, 14> fields{{
     {"conversion", &EnergyModel::Coefficients::conversion}, {"wl_pulse", &EnergyModel::Coefficients::wl_pulse},
     {"wl_stage", &EnergyModel::Coefficients::wl_stage},     {"compare_up", &EnergyModel::Coefficients::compare_up},
     {"cell_pulse", &EnergyModel::Coefficients::cell_pulse},
@@ -37,7 +37,7 @@ constexpr std::array<std::pair<const char*, double EnergyModel::Coefficients::*>
     {"bit_column", &EnergyModel::Coefficients::bit_column}, {"sample", &EnergyModel::Coefficients::sample},
     {"compare", &EnergyModel::Coefficients::compare},       {"decrement", &EnergyModel::Coefficients::decrement},
     {"array_joule", &EnergyModel::Coefficients::array_joule}, {"line_joule", &EnergyModel::Coefficients::line_joule},
-    {"time", &EnergyModel::Coefficients::time},
+    {"driver_joule", &EnergyModel::Coefficients::driver_joule}, {"time", &EnergyModel::Coefficients::time},
 }};
 }  // namespace
 

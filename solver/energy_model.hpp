@@ -21,7 +21,8 @@ struct EventCounts {
   double compare_volts = 0;      // [V] sum of the positive voltages that were compared: the further from zero, the sooner the rail
   double decrements = 0;         // charge decrement steps (restore, sample, integrate), per column
   double array_joule = 0;        // [J] conduction loss computed by the solver: t_on · Σ_i G_ij (V_i − V_j)² over columns and bits
-  double line_charge_joule = 0;  // [J] C_line · (V_j)² over columns and bits
+  double line_charge_joule = 0;  // [J] what the drivers give to recharge the lines: C_line · V_driven · (V_held − V_before the pulse) over columns and bits, V absolute
+  double driver_joule = 0;       // [J] what they give to the bit lines: C_bl Σ V_k (V_k − V_{k−1}) over rows, columns and bits, V absolute
   double time = 0;               // [s] sum over columns of the conversion time (its own, before it is gated off)
   double core_time = 0;          // [s] sum over core conversions of the time of the slowest column
   double macs = 0;               // multiply-accumulates of signed weights
@@ -35,14 +36,15 @@ struct EventField {
   std::string_view unit;
   double EventCounts::* member;
 };
-inline constexpr std::array<EventField, 15> event_fields{{
+inline constexpr std::array<EventField, 16> event_fields{{
     {"conversions", "1", &EventCounts::conversions},   {"wl_pulses", "1", &EventCounts::wl_pulses},
     {"wl_stages", "1", &EventCounts::wl_stages},       {"bit_columns", "1", &EventCounts::bit_columns},
     {"cell_pulses", "1", &EventCounts::cell_pulses},
     {"samples", "1", &EventCounts::samples},           {"compares", "1", &EventCounts::compares},
     {"compares_up", "1", &EventCounts::compares_up},   {"compare_volts", "V", &EventCounts::compare_volts},
     {"decrements", "1", &EventCounts::decrements},     {"array_loss", "J", &EventCounts::array_joule},
-    {"line_charge", "J", &EventCounts::line_charge_joule}, {"column_time", "s", &EventCounts::time},
+    {"line_charge", "J", &EventCounts::line_charge_joule}, {"driver_charge", "J", &EventCounts::driver_joule},
+    {"column_time", "s", &EventCounts::time},
     {"core_time", "s", &EventCounts::core_time},       {"macs", "1", &EventCounts::macs},
 }};
 
@@ -61,9 +63,9 @@ struct EnergyBreakdown {
 
 // Linear model: each component's energy is a sum of coefficient × count. The relative errors are those on runs that the fit never saw.
 struct EnergyModel {
-  struct Coefficients {  // [J] per event, [1] for the two joule terms, [J/V] for compare_volt, [W] for time
+  struct Coefficients {  // [J] per event, [1] for the three joule terms, [J/V] for compare_volt, [W] for time
     double conversion = 0, wl_pulse = 0, wl_stage = 0, cell_pulse = 0, bit_column = 0, sample = 0, compare = 0, compare_up = 0, compare_volt = 0, decrement = 0, array_joule = 0,
-           line_joule = 0, time = 0;
+           line_joule = 0, driver_joule = 0, time = 0;
   };
   std::array<Coefficients, 6> component;
   std::array<double, 6> relative_error{};  // [1] rms on unseen runs, by component

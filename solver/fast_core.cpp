@@ -1,6 +1,7 @@
 #include "solver/fast_core.hpp"
 
 #include <Eigen/Cholesky>
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -36,6 +37,26 @@ Eigen::MatrixXd settled_map(const Eigen::MatrixXd& g, double r, bool shared) {
   return a.ldlt().solve(dg.transpose());
 }
 
+// Σ_i |x_i| of each input vector.
+Eigen::VectorXf activity(std::span<const LevelMatrix> levels) {
+  Eigen::VectorXf sum = Eigen::VectorXf::Zero(levels[0].cols());
+  for (size_t k = 0; k < levels.size(); ++k)
+    sum += static_cast<float>(1 << k) * (levels[k].array() != 0).cast<float>().matrix().colwise().sum().transpose();
+  return sum;
+}
+
+// Σ V_k (V_k − V_{k−1}) over rows and inputs [V²]: what the drivers give per farad when the levels go from `last`, or from zero, to `now`.
+double charge_of_drivers(const LevelMatrix& now, const LevelMatrix* last, double v_ref, double v_read) {
+  double sum = 0;  // whole numbers: the same in any order
+  double square = 0;
+  for (Eigen::Index i = 0; i < now.size(); ++i) {
+    const int n = now.data()[i], step = n - (last ? last->data()[i] : 0);
+    sum += step;
+    square += n * step;
+  }
+  return v_read * (v_ref * sum + v_read * square);
+}
+
 // Current of a cell into a line at u: a − b u + d u².
 struct Parabola {
   double a, b, d;
@@ -52,13 +73,25 @@ struct FastCore::State {
   OperatingPoint point;
   int bits = 0;
   Eigen::Index rows = 0, columns = 0;
-  double lsb = 0, t_on = 0, c_line = 0, v_read = 0, v_ref = 0;
-  double reach = 0.7, line_span = 0.36;  // [V] range that the maps are used in: a fifth beyond where they were made
+  double lsb = 0, t_on = 0, c_line = 0, c_line_on = 0, c_bl = 0, v_read = 0, v_ref = 0;
+  double leak_rate = 0, v_leak = 1, leak_below = 0;  // [V/s] at zero line, [V] of an e-fold, [V] line above which a conversion sees less than a microvolt of it
+  // Line after `time` of leakage: the solution of line' = leak_rate · exp(−line/v_leak).
+  double leaked(double line, double time) const {
+    return line > leak_below ? line : v_leak * std::log(std::exp(line / v_leak) + leak_rate * time / v_leak);
+  }
+  double leak_strong = 0;  // [V] line below which leakage moves it by a tenth of a millivolt in a conversion
+  double reach = 0.7, line_span = 0.48;  // [V] range that the maps are used in: a fifth beyond where they were made
+  // Samples of a bit, or one of them: v integrated voltage, u line. On average they see the leakage of half their time.
+  void sample(const BitMap& map_of_samples, double& v, double& u) const {
+    const double in = v, from = std::clamp(leaked(u, 0.5 * map_of_samples.duration) - point.v_trim, -line_span, line_span);
+    v = std::clamp(evaluate(map_of_samples.out, in, from), -reach, reach);
+    u = leaked(point.v_trim + evaluate(map_of_samples.line, in, from), 0.5 * map_of_samples.duration);
+  }
   Matrix up, down;     // 5C × R each: a⁺, b⁺ − b⁰, d⁺ − d⁰, the shared-driver map and s of the fall; the same for −1
   Eigen::VectorXf slope0, curve0;  // b⁰, d⁰
   FallEmulator fall;
   PhaseMap map;
-  Eigen::VectorXf gain, offset;   // decode: sums = gain · v + offset
+  Eigen::VectorXf gain, offset, offset_per_activity;  // decode: sums = gain · v + offset + offset_per_activity · Σ|x|
   std::vector<float> up_thresholds, down_thresholds;  // [V] from the sign decision
   float inverse_step = 0;
   std::vector<float> code_voltage_up, code_voltage_down;  // [V] middle of the interval of code k, k ≥ 0
@@ -74,8 +107,10 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   s.columns = conductance.cols();
   s.v_read = point.v_read;
   s.c_line = neuron.neuron.c_line;
+  s.c_line_on = s.c_line + static_cast<double>(s.rows) * neuron.neuron.c_on;
   s.lsb = point.v_decrement * neuron.circuit.c_sample / neuron.circuit.c_integ;
   s.v_ref = neuron.circuit.v_ref;
+  s.c_bl = neuron.circuit.c_bl;
   s.up.resize(5 * s.columns, s.rows);
   s.down.resize(5 * s.columns, s.rows);
   s.slope0.resize(s.columns);
@@ -110,6 +145,12 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   s.down.middleRows(3 * s.columns, s.columns) = -sharing(cell_down);
   s.map = make_phase_map(neuron, point, bits);
   s.t_on = s.map.t_word_line;
+  // Far above the pinch-off voltage the leakage is exponential in the line.
+  s.v_leak = neuron.fall.phi;
+  const double far = pinch_off(neuron, neuron.circuit.wl_low) + 10 * s.v_leak;
+  s.leak_rate = leakage(neuron, far) / neuron.neuron.c_line * std::exp(far / s.v_leak);
+  s.leak_strong = s.v_leak * std::log(std::max(s.leak_rate * s.map.t_integrate / 1e-4, 1e-300));
+  s.leak_below = s.v_leak * std::log(std::max(s.leak_rate * s.map.t_integrate / 1e-6, 1e-300));
   s.fall = FallEmulator(neuron, conductance, point);
   s.up.bottomRows(s.columns) = s.fall.share().transpose();
   s.down.bottomRows(s.columns) = s.fall.share().transpose();
@@ -142,15 +183,22 @@ void FastCore::calibrate_decoder(const Eigen::MatrixXd& conductance) {
   Matrix v;
   integrate(levels, v);
   const Matrix exact = conductance.transpose().cast<float>() * codes;
+  // v = a + b · sum + c · activity, so that noise-free voltages decode without bias.
+  Eigen::MatrixXd design(samples, 3);
+  design.col(0).setOnes();
+  design.col(2) = activity(levels).cast<double>();
   s.gain.resize(s.columns);
   s.offset.resize(s.columns);
+  s.offset_per_activity.resize(s.columns);
   for (Eigen::Index j = 0; j < s.columns; ++j) {
-    const Eigen::ArrayXd x = v.row(j).cast<double>().transpose().array(), y = exact.row(j).cast<double>().transpose().array();
-    const double mx = x.mean(), my = y.mean(), sxx = (x - mx).square().sum(), sxy = ((x - mx) * (y - my)).sum();
-    // Regressed on y, so that noise-free voltages decode without bias.
-    const double syy = (y - my).square().sum(), slope = sxy != 0 ? syy / sxy : 0.0;
-    s.gain[j] = static_cast<float>(sxx > 0 ? slope : 0.0);
-    s.offset[j] = static_cast<float>(my - (sxx > 0 ? slope : 0.0) * mx);
+    design.col(1) = exact.row(j).cast<double>().transpose();
+    const double scale = std::max(design.col(1).norm(), 1e-30);
+    design.col(1) /= scale;
+    const Eigen::Vector3d x = design.colPivHouseholderQr().solve(v.row(j).cast<double>().transpose());
+    const double gain = x[1] != 0 ? scale / x[1] : 0.0;
+    s.gain[j] = static_cast<float>(gain);
+    s.offset[j] = static_cast<float>(-gain * x[0]);
+    s.offset_per_activity[j] = static_cast<float>(-gain * x[2]);
   }
   const AdcMap& adc = s.map.adc;
   for (int k = 0; k <= s.point.max_code; ++k) {
@@ -201,16 +249,19 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v
   MHO_ASSERT(static_cast<int>(levels.size()) == s.bits);
   const Eigen::Index batch = levels[0].cols(), columns = s.columns;
   v_integrated.setConstant(columns, batch, static_cast<float>(s.map.out_initial));
+  // The products take whole groups of columns, so that no input is rounded differently in another batch.
+  const Eigen::Index padded = std::max<Eigen::Index>(16, (batch + 7) / 8 * 8);
   Matrix line = Matrix::Constant(columns, batch, static_cast<float>(s.point.v_trim));  // held line at the start of a bit
-  Matrix up(s.rows, batch), down(s.rows, batch), sum_up(5 * columns, batch), sum_down(5 * columns, batch);
-  double conduction = 0, line_charge = 0;
-  const double trim = s.point.v_trim, rate = s.t_on / s.c_line;
+  Matrix up = Matrix::Zero(s.rows, padded), down = up, sum_up(5 * columns, padded), sum_down(5 * columns, padded);
+  double conduction = 0, line_charge = 0, driver_charge = 0;
+  const double rate = s.t_on / s.c_line_on;
   for (int k = 0; k < s.bits; ++k) {
     const LevelMatrix& level = levels[static_cast<size_t>(k)];
-    up = (level.array() > 0).cast<float>();
-    down = (level.array() < 0).cast<float>();
+    up.leftCols(batch) = (level.array() > 0).cast<float>();
+    down.leftCols(batch) = (level.array() < 0).cast<float>();
     sum_up.noalias() = s.up * up;
     sum_down.noalias() = s.down * down;
+    if (counts) driver_charge += charge_of_drivers(level, k > 0 ? &levels[static_cast<size_t>(k - 1)] : nullptr, s.v_ref, s.v_read);
     const BitMap& map = s.map.bits[static_cast<size_t>(k)];
     for (Eigen::Index b = 0; b < batch; ++b) {
       const double n_up = up.col(b).sum(), n_down = down.col(b).sum();
@@ -228,10 +279,15 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v
         }
         const double held = driven + s.fall.step(j, driven, n_up, n_down, p_up, p_down);
         conduction += s.v_read * (a_up - a_down) - driven * (a_up + a_down);
-        line_charge += driven - line(j, b);
-        const double u = std::clamp(held - trim, -s.line_span, s.line_span), v = v_integrated(j, b);
-        v_integrated(j, b) = static_cast<float>(std::clamp(evaluate(map.out, v, u), -s.reach, s.reach));
-        line(j, b) = static_cast<float>(trim + evaluate(map.line, v, u));
+        line_charge += (s.v_ref + driven) * (held - line(j, b));
+        double v = v_integrated(j, b), u = held;
+        if (held > s.leak_strong) {
+          s.sample(map, v, u);
+        } else {  // the line rises visibly from sample to sample
+          for (int n = 0; n < map.samples; ++n) s.sample(s.map.cycle, v, u);
+        }
+        v_integrated(j, b) = static_cast<float>(v);
+        line(j, b) = static_cast<float>(u);
       }
     }
   }
@@ -242,8 +298,9 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v
   counts->cell_pulses += n * static_cast<double>(s.rows) * static_cast<double>(columns) * s.bits / columns_per_word_line;
   counts->bit_columns += n * static_cast<double>(columns) * s.bits;
   for (const BitMap& bit : s.map.bits) counts->samples += n * static_cast<double>(columns) * bit.samples;
+  counts->driver_joule += driver_charge * s.c_bl * static_cast<double>(columns);
   counts->array_joule += conduction * s.t_on;
-  counts->line_charge_joule += line_charge * s.c_line * s.v_ref;
+  counts->line_charge_joule += line_charge * s.c_line;
 }
 
 void FastCore::convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, EventCounts* counts) const {
@@ -287,14 +344,15 @@ void FastCore::convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, E
   counts->core_time += core_time;
 }
 
-void FastCore::decode(const CodeMatrix& codes, Eigen::MatrixXf& sums) const {
+void FastCore::decode(std::span<const LevelMatrix> levels, const CodeMatrix& codes, Eigen::MatrixXf& sums) const {
   const State& s = *state_;
+  const Eigen::VectorXf active = activity(levels);
   sums.resize(codes.rows(), codes.cols());
   for (Eigen::Index b = 0; b < codes.cols(); ++b)
     for (Eigen::Index j = 0; j < codes.rows(); ++j) {
       const int code = codes(j, b);
       const float v = code >= 0 ? s.code_voltage_up[static_cast<size_t>(code)] : s.code_voltage_down[static_cast<size_t>(-code)];
-      sums(j, b) = s.gain[j] * v + s.offset[j];
+      sums(j, b) = s.gain[j] * v + s.offset[j] + s.offset_per_activity[j] * active[b];
     }
 }
 

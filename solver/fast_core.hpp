@@ -46,9 +46,9 @@ class FastCore {
   void settled_lines(const LevelMatrix& level, Eigen::MatrixXf& lines) const;
   // Unary charge-decrement ADC: codes from integrated voltages. Thread-safe. Adds compares, decrements, times, conversions.
   void convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, EventCounts* counts = nullptr) const;
-  // Digital normalisation by ΣG: the estimate of Σ_i x_i G_ij [S × input LSB] is (code · gain + offset), per column and polarity; a code c ≠ 0 stands for
-  // the middle of its interval. decode() applies it: C × B.
-  void decode(const CodeMatrix& codes, Eigen::MatrixXf& sums) const;
+  // Digital normalisation by ΣG, C × B: the estimate of Σ_i x_i G_ij [S × input LSB] is gain · v + offset + offset per activity · Σ_i |x_i|, by column; v is the middle of
+  // the voltages that give the code. The last term is what the falling word lines of active rows leave; the controller knows the inputs. levels as for integrate().
+  void decode(std::span<const LevelMatrix> levels, const CodeMatrix& codes, Eigen::MatrixXf& sums) const;
   double lsb() const;  // [V] one LSB before the ADC
   double fall_misfit() const;  // [V] rms error of the regression for the falling word lines, on the inputs it was made with
   double map_misfit() const;   // [V] largest rms error of the cubic maps

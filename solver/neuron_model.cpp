@@ -1,5 +1,8 @@
 #include "solver/neuron_model.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace mho::solver {
 namespace {
 
@@ -17,9 +20,19 @@ void table_from_json(const Json& json, S& values) {
 
 }  // namespace
 
+double pinch_off(const NeuronModel& m, double w) {
+  const double down = m.circuit.wl_high - w;
+  return m.transistor.v_pinch - down * (1.0 / m.fall.n + m.fall.curve * down);
+}
+
+double leakage(const NeuronModel& m, double line) {
+  const double phi = m.fall.phi, l = 2.0 * phi * std::log1p(std::exp(std::min((pinch_off(m, m.circuit.wl_low) - line) / (2.0 * phi), 30.0)));
+  return m.circuit.rows * 0.5 * m.transistor.beta * l * l;
+}
+
 void to_json(Json& json, const NeuronModel& m) {
   json = Json{{"circuit", table_to_json(m.circuit)}, {"transistor", table_to_json(m.transistor)}, {"neuron", table_to_json(m.neuron)},
-              {"fall", table_to_json(m.fall)}, {"fall_remainder", m.fall_remainder}, {"program", m.program},
+              {"fall", table_to_json(m.fall)}, {"program", m.program},
               {"range", Json{{"rows", {m.min_rows, m.max_rows}}, {"v_read", quantity(m.max_v_read, "V")},
                              {"v_integrated", quantity(m.max_abs_v_integrated, "V")}}}};
 }
@@ -29,7 +42,6 @@ void from_json(const Json& json, NeuronModel& m) {
   table_from_json(json.at("transistor"), m.transistor);
   table_from_json(json.at("neuron"), m.neuron);
   table_from_json(json.at("fall"), m.fall);
-  json.at("fall_remainder").get_to(m.fall_remainder);
   json.at("program").get_to(m.program);
   const Json& range = json.at("range");
   m.min_rows = range.at("rows").at(0).get<double>();

@@ -1,7 +1,6 @@
 // The calibrated behavioural neuron: what the ODE form and the vectorised form know about the circuit. Every value is fitted to ngspice conversions except the
 // circuit constants, which are copied from the netlist's parameters.
 #pragma once
-#include <array>
 #include <string>
 
 #include "circuits/conversion_data.hpp"
@@ -19,22 +18,26 @@ struct TransistorParams {
   double theta = 0.2;     // [1/V] mobility reduction
 };
 
-// How a word line falls and what each cell's transistor leaves on the source line (word_line_fall.hpp).
+// How a word line falls and what each cell's transistor leaves on the source line (word_line_fall.hpp). The defaults are where fits start.
 struct FallParams {
-  double c_channel = 1.5e-15;  // [F] gate to channel, whole transistor
-  double c_overlap = 2.5e-16;  // [F] gate to the channel end at the line
-  double c_overlap_m = 2.5e-16;  // [F] gate to the channel end at the cell
-  double c_m = 6e-16;          // [F] node between cell and transistor
-  double n = 1.25;             // [1] slope factor: pinch-off follows the word line as 1/n …
-  double curve = 0.0;          // [1/V] … and this times the square of the fall
-  double phi = 0.035;          // [V] sharpness of turn-off in the charge
-  double phi_current = 0.065;  // [V] the same in the current, about 2 n kT/e: current goes with the square of the charge
-  double t_fall = 1.5e-10;     // [s] 1/e time of the word line with a full driver stage
-  double t_linear = 1e-10;     // [s] time of the linear first part of the fall
+  double c_channel = 1.42e-15;   // [F] mobile charge per volt of pinch-off, whole transistor
+  double c_overlap = 3.4e-16;    // [F] gate to the channel end at the line
+  double c_overlap_m = 4e-16;    // [F] gate to the channel end at the cell
+  double c_m = 4.4e-16;          // [F] node between cell and transistor, without the gate
+  double n = 1.17;               // [1] slope factor: pinch-off follows the word line as 1/n …
+  double curve = -0.06;          // [1/V] … and this times the square of the fall
+  double phi = 0.028;            // [V] thermal voltage of the turn-off
+  double lambda = 1.0;           // [1/V] current in saturation grows with the voltage along the channel
+  double c_line_slope = -5e-14;  // [F/V] line capacitance per volt of the line: junctions
+  double i_drive = 1.75e-4;      // [A] largest current of a driver stage (16 cells)
+  double r_drive = 2600;         // [ohm] resistance of a driver stage near its rail
+  double c_feed = 3e-15;         // [F] driver's gate to word line, per stage
+  double c_gate = 4.8e-16;       // [F] word line per cell besides wire, channel and overlaps
 };
 
 struct NeuronParams {
-  double c_line = 4e-13;      // [F] source line
+  double c_line = 4e-13;      // [F] source line, its word lines off
+  double c_on = 2e-15;        // [F] what a cell adds to it while its word line is on
   double c_l = 8e-15;         // [F] parasitic at the left plate of C_sample
   double c_x = 1.4e-14;       // [F] amplifier input
   double c_b = 6e-15;         // [F] far plate of C_integ
@@ -58,23 +61,23 @@ struct NeuronParams {
   double q_line_slope = 0.0;  // [F] the same per volt of the line against its reference
   double q_up = 0.0;          // [C] extra charge at the amplifier input in a decrement step, positive sign
   double q_down = 0.0;        // [C] the same, negative sign
-  double v_compare_up = 0.0;  // [V] integrated voltage at which the comparator turns, positive sign
-  double v_compare_down = 0.0;  // [V] the same, negative sign
 };
-
-// What the ODE of the fall leaves over, as a linear form in sums over the cells (fall_remainder in word_line_fall.cpp): small, and fitted after it.
-inline constexpr size_t fall_terms = 8;
 
 struct NeuronModel {
   circuits::CircuitParams circuit;
   TransistorParams transistor;
   NeuronParams neuron;
   FallParams fall;
-  std::array<double, fall_terms> fall_remainder{};  // [V] per unit of each sum
   std::string program;                   // text of the control program that the records were made with
   // Range of what the fit saw; using the model outside is reported, not refused.
   double min_rows = 0, max_rows = 0, max_v_read = 0, max_abs_v_integrated = 0;
 };
+
+// Pinch-off voltage [V, relative to VREF] of the select transistors at word line voltage `w` [V]: v_pinch − d/n − curve · d², d = wl_high − w.
+double pinch_off(const NeuronModel& model, double w);
+// Current [A] into a held line at `line` through the off transistors of all rows: beta/2 · L², L as in word_line_fall.hpp at the off word line. What the fall was fitted to
+// determines it; nothing else is fitted.
+double leakage(const NeuronModel& model, double line);
 
 void to_json(Json& json, const NeuronModel& model);
 void from_json(const Json& json, NeuronModel& model);
@@ -101,10 +104,13 @@ struct ParameterTable<solver::FallParams> {
       {"c_m", &P::c_m, "F", 1e-17, 1e-14, "node between cell and transistor"},
       {"n", &P::n, "1", 1, 3, "slope factor"},
       {"curve", &P::curve, "1/V", -1, 1, "curvature of pinch-off against the word line"},
-      {"phi", &P::phi, "V", 0.005, 0.2, "sharpness of turn-off in the charge"},
-      {"phi_current", &P::phi_current, "V", 0.005, 0.3, "the same in the current"},
-      {"t_fall", &P::t_fall, "s", 1e-12, 1e-7, "1/e time of the word line"},
-      {"t_linear", &P::t_linear, "s", 0, 1e-8, "linear first part of the fall"},
+      {"phi", &P::phi, "V", 0.01, 0.1, "thermal voltage of the turn-off"},
+      {"lambda", &P::lambda, "1/V", -1, 2, "channel length modulation during turn-off"},
+      {"c_line_slope", &P::c_line_slope, "F/V", -1e-13, 1e-13, "line capacitance per volt"},
+      {"i_drive", &P::i_drive, "A", 1e-6, 1e-1, "largest current of a driver stage"},
+      {"r_drive", &P::r_drive, "ohm", 1, 1e6, "resistance of a driver stage"},
+      {"c_feed", &P::c_feed, "F", 0, 1e-13, "driver's gate to word line, per stage"},
+      {"c_gate", &P::c_gate, "F", 0, 1e-13, "word line per cell besides wire and transistor"},
   });
 };
 template <>
@@ -112,6 +118,7 @@ struct ParameterTable<solver::NeuronParams> {
   using P = solver::NeuronParams;
   static constexpr auto table = std::to_array<Parameter<P>>({
       {"c_line", &P::c_line, "F", 1e-15, 1e-11, "source line"},
+      {"c_on", &P::c_on, "F", 0, 1e-13, "added by a cell that is on"},
       {"c_l", &P::c_l, "F", 0, 1e-12, "parasitic at the left plate of C_sample"},
       {"c_x", &P::c_x, "F", 0, 1e-12, "amplifier input"},
       {"c_b", &P::c_b, "F", 0, 1e-12, "far plate of C_integ"},
@@ -135,8 +142,6 @@ struct ParameterTable<solver::NeuronParams> {
       {"q_line_slope", &P::q_line_slope, "F", -1e-12, 1e-12, "the same per volt"},
       {"q_up", &P::q_up, "C", -1e-12, 1e-12, "extra charge of a decrement, positive sign"},
       {"q_down", &P::q_down, "C", -1e-12, 1e-12, "extra charge of a decrement, negative sign"},
-      {"v_compare_up", &P::v_compare_up, "V", -1, 1, "comparator threshold, positive sign"},
-      {"v_compare_down", &P::v_compare_down, "V", -1, 1, "comparator threshold, negative sign"},
   });
 };
 }  // namespace mho

@@ -28,14 +28,14 @@ double swing(double room) { return room >= 0.1 ? 1.0 : room <= 0.0 ? 0.0 : std::
 
 class System {
  public:
-  System(const NeuronModel& model, const circuits::ReadPoint& point) : p_(model.neuron), v_ref_trim_(point.v_trim), v_decrement_(point.v_decrement) {
+  System(const NeuronModel& model, const circuits::ReadPoint& point) : model_(model), p_(model.neuron), v_ref_trim_(point.v_trim), v_decrement_(point.v_decrement) {
     const double cs = model.circuit.c_sample, ci = model.circuit.c_integ;
     Eigen::Matrix3d c;
     c << cs + p_.c_l, -cs, 0, -cs, cs + ci + p_.c_x, -ci, 0, -ci, ci + p_.c_b;
     inverse_ = c.inverse();
   }
   std::array<bool, circuits::signal_count> on{};
-  bool array_on = false;
+  double rows_on = 0;  // cells of the line whose word lines are on
   LineCurrent array{};
 
   void operator()(const State& y, State& dy, double) const {
@@ -48,7 +48,7 @@ class System {
     const double i_az = is(Signal::az) ? (y[out] - y[input_node]) * ga : 0.0;
     const double i_int = is(Signal::integrate) ? (y[out] - y[plate]) * gi : 0.0;
     const double i_plate = i_int - (is(Signal::cmp) ? y[plate] * gi : 0.0);
-    dy[line] = ((array_on ? array.at(y[line]) : 0.0) - i_sample) / p_.c_line;
+    dy[line] = ((rows_on > 0 ? array.at(y[line]) : leakage(model_, y[line])) - i_sample) / (p_.c_line + rows_on * p_.c_on);
     dy[left] = inverse_(0, 0) * i_left + inverse_(0, 1) * i_az + inverse_(0, 2) * i_plate;
     dy[input_node] = inverse_(1, 0) * i_left + inverse_(1, 1) * i_az + inverse_(1, 2) * i_plate;
     dy[plate] = inverse_(2, 0) * i_left + inverse_(2, 1) * i_az + inverse_(2, 2) * i_plate;
@@ -64,6 +64,7 @@ class System {
 
  private:
   bool is(Signal s) const { return on[static_cast<size_t>(s)]; }
+  const NeuronModel& model_;
   const NeuronParams& p_;
   double v_ref_trim_, v_decrement_;
   Eigen::Matrix3d inverse_;
@@ -156,10 +157,10 @@ class Conversion {
       system.array = line_current(model_, input_.conductance, levels, input_.point.v_read);
       // The rising edge brings the charge that the falling one will take away.
       v -= fall(system.array.centre) - system.array.centre;
-      system.array_on = true;
+      system.rows_on = static_cast<double>(levels.size());
       return;
     }
-    system.array_on = false;
+    system.rows_on = 0;
     result_.record.v_line_driven.push_back(v);
     v = options_.follow ? options_.follow->v_line_held[bit] : fall(v);
     result_.record.v_line_held.push_back(v);
@@ -237,7 +238,7 @@ HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgra
 double driven_line(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double v_start,
                    double t_on) {
   const LineCurrent current = line_current(model, conductance, levels, v_read);
-  const double c = model.neuron.c_line;
+  const double c = model.neuron.c_line + static_cast<double>(conductance.size()) * model.neuron.c_on;
   double v = v_start;
   const auto rhs = [&](const double& y, double& dy, double) { dy = current.at(y) / c; };
   using Stepper = odeint::runge_kutta_dopri5<double, double, double, double, odeint::vector_space_algebra>;

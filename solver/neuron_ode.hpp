@@ -2,7 +2,8 @@
 //
 // States, relative to VREF: line, l (left plate of C_sample), x (amplifier input), b (far plate of C_integ), out, and the amplifier's drive, held
 // as the voltage i/gm.
-//   c_line · line'                          = I_array(line) − (line − l)/r                 cells on while the word lines are
+//   (c_line + N c_on) line'                 = I_array(line) − (line − l)/r                 while the N word lines are on
+//   c_line · line'                          = I_leak(line) − (line − l)/r                  while they are off
 //   (C_s + c_l) l' − C_s x'                 = Σ_switches (v_switch − l)/r
 //   (C_s + C_i + c_x) x' − C_s l' − C_i b'  = (out − x)/r_az                               charge is conserved while auto-zero is open
 //   (C_i + c_b) b' − C_i x'                 = (out − b)/r_int or (VCB − b)/r_int

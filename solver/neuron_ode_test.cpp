@@ -169,10 +169,20 @@ TEST_CASE("a program without the steps that the vectorised form knows is refused
   CHECK_THROWS_WITH_AS(make_phase_map(model, {}, 1), doctest::Contains("decrement_integrate"), Error);
 }
 
+TEST_CASE("a deep line leaks through the off transistors of all rows, e-fold every phi") {
+  NeuronModel model = test::default_model();
+  CHECK(leakage(model, -0.3) / leakage(model, -0.3 + model.fall.phi) == doctest::Approx(std::exp(1.0)).epsilon(0.01));
+  const circuits::ControlProgram program = test::program_of(model);
+  const std::array<int, 1> restore{program.step_index("restore")};
+  const double seconds = program.phases[static_cast<size_t>(program.steps[static_cast<size_t>(restore[0])].phase)].duration;
+  const HeldState deep = simulate_steps(model, program, {}, {0.0, -0.4}, restore, 1), shallow = simulate_steps(model, program, {}, {0.0, 0.0}, restore, 1);
+  CHECK(deep.v_line + 0.4 == doctest::Approx(leakage(model, -0.4) / model.neuron.c_line * seconds).epsilon(0.05));
+  CHECK(std::abs(shallow.v_line) < 1e-4 * (deep.v_line + 0.4));
+}
+
 TEST_CASE("a model read back from its JSON text is the same model") {
   NeuronModel model = test::default_model();
   model.neuron.q_up = 1.25e-17;
-  model.fall_remainder[3] = 0.001;
   model.min_rows = 16, model.max_rows = 256, model.max_v_read = 0.5, model.max_abs_v_integrated = 0.4;
   const std::string text = Json(model).dump();
   const NeuronModel back = Json::parse(text).get<NeuronModel>();

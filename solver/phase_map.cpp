@@ -99,19 +99,11 @@ double duration(const ControlProgram& program, const char* name) {
   return program.phases[static_cast<size_t>(program.steps[static_cast<size_t>(step(program, name))].phase)].duration;
 }
 
-double word_line_on(const ControlProgram& program) {
-  double rise = 0;
-  for (const auto& e : program.phases[static_cast<size_t>(program.steps[static_cast<size_t>(step(program, "pulse"))].phase)].events)
-    if (e.signal == static_cast<int>(circuits::Signal::wl)) {
-      if (e.level) rise = e.time;
-      else return e.time - rise;
-    }
-  throw Error("control program " + program.name + ": its pulse does not switch the word lines off");
-}
-
 }  // namespace
 
-PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, int bits, double swing, double line_span) {
+PhaseMap make_phase_map(const NeuronModel& leaking, const OperatingPoint& point, int bits, double swing, double line_span) {
+  NeuronModel model = leaking;
+  model.circuit.rows = 0;  // no leakage: it grows e-fold every few ten millivolts: no cubic; the user of the maps adds it
   const ControlProgram program = circuits::parse_control_program(model.program, "control program of the calibration");
   const circuits::ReadPoint read = read_point(point);
   PhaseMap map;
@@ -119,10 +111,12 @@ PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, i
   const double reach = std::min({swing, model.neuron.v_high - 0.15, -model.neuron.v_low - 0.15});
   const Cycle cycle = one_cycle(model, program, read, reach, line_span, &map.fit_rms);
   const double count_step = duration(program, "sample") + duration(program, "integrate");
+  map.cycle = {1, count_step, cycle.out, cycle.line};
   int samples = 0;
   for (int k = 0; k < bits; ++k) {
     BitMap bit;
     bit.samples = point.pulse_multiplier << k;
+    bit.duration = bit.samples * count_step;
     samples += bit.samples;
     std::vector<std::array<double, 3>> out, line;
     for (int i = -4; i <= 4; ++i)
@@ -152,7 +146,7 @@ PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, i
     double v = map.adc.threshold;
     for (int k = 0; k < point.max_code; ++k) thresholds.push_back(v = table.inverse(v));
   }
-  map.t_word_line = word_line_on(program);
+  map.t_word_line = program.word_line_on_time();
   map.t_integrate = duration(program, "initialise") + bits * duration(program, "pulse") + samples * count_step + duration(program, "sign");
   map.t_decrement = duration(program, "restore") + duration(program, "decrement") + duration(program, "decrement_integrate") + duration(program, "compare");
   return map;

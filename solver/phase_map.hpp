@@ -16,9 +16,10 @@ inline double evaluate(const Cubic& c, double a, double b) {
   return c[0] + a * (c[1] + a * (c[3] + a * c[6] + b * c[7]) + b * (c[4] + b * c[8])) + b * (c[2] + b * (c[5] + b * c[9]));
 }
 
-// What the samples of one bit do: out after them and line after them from (out before, held line − v_trim), both relative to VREF and v_trim.
+// What the samples of one bit do, leakage apart: out after them and line after them from (out before, held line − v_trim), both relative to VREF and v_trim.
 struct BitMap {
   int samples = 0;
+  double duration = 0;  // [s] of the samples
   Cubic out{}, line{};
 };
 
@@ -28,7 +29,8 @@ struct AdcMap {
 };
 
 struct PhaseMap {
-  std::vector<BitMap> bits;
+  BitMap cycle;                         // one sample-integrate cycle
+  std::vector<BitMap> bits;             // the same composed as often as each bit is sampled
   AdcMap adc;
   double out_initial = 0;               // [V] out after initialise and the first pulse
   double t_word_line = 0;               // [s] word lines on
@@ -37,7 +39,7 @@ struct PhaseMap {
 };
 
 // The range of the maps: |out| up to `swing`, |held line − v_trim| up to `line_span`.
-PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, int bits, double swing = 0.6, double line_span = 0.3);
+PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, int bits, double swing = 0.6, double line_span = 0.4);
 
 // Reference of the sampled line minus VREF [V] at which zero inputs integrate to zero, for `rows` active rows in differential pairs of 20 and 1 µS.
 double line_trim(const NeuronModel& model, Eigen::Index rows);

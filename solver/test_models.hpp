@@ -24,7 +24,9 @@ inline NeuronModel default_model() {
 inline NeuronModel quiet_model() {
   NeuronModel model = default_model();
   model.transistor = {.beta = 0.2, .v_pinch = 5.0, .theta = 0.0};
-  model.fall = {.c_channel = 1e-22, .c_overlap = 0.0, .c_overlap_m = 0.0, .c_m = 1e-12, .t_fall = 1e-12, .t_linear = 0.0};
+  model.fall = {.c_channel = 1e-22, .c_overlap = 0.0, .c_overlap_m = 0.0, .c_m = 1e-12, .curve = 0.0, .c_line_slope = 0.0, .c_feed = 0.0};
+  model.circuit.wl_low = -20.0;  // such transistors are off only there
+  model.neuron.c_on = 0.0;
   model.neuron.c_l = model.neuron.c_x = model.neuron.c_b = 5e-16;
   return model;
 }

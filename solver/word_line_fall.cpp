@@ -12,88 +12,101 @@ namespace mho::solver {
 namespace {
 namespace odeint = boost::numeric::odeint;
 
+// Followed so long after the edge; the transistors are off by then, and the last millivolts of the word lines only couple through the overlaps.
+constexpr double fall_duration = 1.4e-9;  // [s]
+constexpr double gate_rise = 2e-11;       // [s] of the driver: short against the fall
+
 struct Class {
   double count = 0, conductance = 0, drive = 0;
 };
 
-// Mobile charge at a channel end and its derivative by the voltage there (dq/dv = −σ); by the pinch-off voltage it is +σ.
-struct Charge {
-  double q, sigma;
+// A channel end at voltage `over` below pinch-off: the square root of its normalised current, its mobile charge [V] and the derivative of that by `over`.
+struct ChannelEnd {
+  double current, charge, slope;
 };
-Charge mobile(double over, double phi) {
-  const double x = over / phi;
-  if (x > 30) return {over, 1.0};
-  if (x < -30) return {phi * std::exp(-30.0), 0.0};
-  const double e = std::exp(x);
-  return {phi * std::log1p(e), e / (1.0 + e)};
+ChannelEnd channel_end(double over, double phi) {
+  const double x = over / (2.0 * phi);
+  double l = 0, sigma = 0;  // ln(1 + e^x) and its derivative
+  if (x > 30) {
+    l = x, sigma = 1.0;
+  } else {
+    const double e = std::exp(std::max(x, -40.0));
+    l = std::log1p(e), sigma = e / (1.0 + e);
+  }
+  const double root = std::sqrt(1.0 + 4.0 * l * l);
+  return {2.0 * phi * l, phi * 4.0 * l * l / (root + 1.0), 2.0 * l * sigma / root};
 }
 
-// Ward-Dutton share of the end `a` in units of c_channel, and its partial derivatives by q_a and q_b.
+// Partial derivatives of the Ward-Dutton shares of two channel ends with charges a and b, in units of c_channel:
+// share(a, b) = (6 a³ + 12 a² b + 8 a b² + 4 b³)/(15 (a + b)²).
 struct Partition {
-  double share, by_a, by_b;
+  double aa, ab, ba, bb;  // ∂share_a/∂a, ∂share_a/∂b, ∂share_b/∂a, ∂share_b/∂b
 };
 Partition partition(double a, double b) {
-  const double s = a + b, n = 6 * a * a * a + 12 * a * a * b + 8 * a * b * b + 4 * b * b * b, d = 15 * s * s;
-  const double na = 18 * a * a + 24 * a * b + 8 * b * b, nb = 12 * a * a + 16 * a * b + 12 * b * b;
-  return {n / d, na / d - 2 * n / (d * s), nb / d - 2 * n / (d * s)};
+  const double inverse = 1.0 / (a + b), p = a * inverse, q = b * inverse;  // p + q = 1
+  const double na = (2.0 / 15.0) * (p * p * (6 * p + 12 * q) + q * q * (8 * p + 4 * q)), nb = (2.0 / 15.0) * (q * q * (6 * q + 12 * p) + p * p * (8 * q + 4 * p));
+  const double pp = p * p * (1.0 / 15.0), pq = p * q * (1.0 / 15.0), qq = q * q * (1.0 / 15.0);
+  return {18 * pp + 24 * pq + 8 * qq - na, 12 * pp + 16 * pq + 12 * qq - na, 12 * qq + 16 * pq + 12 * pp - nb, 18 * qq + 24 * pq + 8 * pp - nb};
 }
 
 class Fall {
  public:
-  Fall(const NeuronModel& model, std::vector<Class> classes, double rows) : m_(model), classes_(std::move(classes)) {
-    // The driver has whole stages of 16 cells, so a partly loaded stage falls faster.
-    const double load = rows / (16.0 * std::ceil(rows / 16.0));
-    t_fall_ = model.fall.t_fall * load;
-    t_linear_ = model.fall.t_linear * load;
-    swing_ = model.circuit.wl_high - model.circuit.wl_low;
-  }
-  double duration() const { return 8 * (t_linear_ + t_fall_); }
-  // Depth of the word line below its high level and its rate.
-  std::pair<double, double> depth(double t) const {
-    // Two cascaded first-order lags, t_linear and t_fall.
-    const double a = t_fall_, b = std::min(t_linear_, 0.98 * t_fall_);
-    const double ea = std::exp(-t / a), eb = b > 0 ? std::exp(-t / b) : 0.0;
-    return {swing_ * (1.0 - (a * ea - b * eb) / (a - b)), swing_ * (ea - eb) / (a - b)};
-  }
-  // y = (line, m of each class).
+  Fall(const NeuronModel& model, std::vector<Class> classes, double rows)
+      : m_(model), classes_(std::move(classes)), rows_(rows), stages_(std::ceil(rows / 16.0)), c_wire_(rows * (model.circuit.c_wl_cell + model.fall.c_gate)) {}
+
+  // Change of the line per change of the word line with all transistors off.
+  double overlap_share() const { return rows_ * m_.fall.c_overlap / m_.neuron.c_line; }
+
+  // y = (line, word line, m of each class).
   void operator()(const std::vector<double>& y, std::vector<double>& dy, double t) const {
-    const auto [down, speed] = depth(t);
     const FallParams& f = m_.fall;
     const TransistorParams& tr = m_.transistor;
-    const double pinch = tr.v_pinch - down * (1.0 / f.n + f.curve * down), dp = -speed * (1.0 / f.n + 2.0 * f.curve * down);
-    const Charge s = mobile(pinch - y[0], f.phi);
-    const double s_current = mobile(pinch - y[0], f.phi_current).q;
-    // Line and every m couple through the channels: c_line·V' + Σ count·(a_i V' + b_i m_i') = r, and each m_i' = (r_i + e_i V')/d_i. Eliminate m.
-    double diagonal = m_.neuron.c_line, right = 0.0;
-    std::array<double, 64> ri{}, ei{}, di{};
+    const double line = y[0], down = m_.circuit.wl_high - y[1];
+    const double pinch = pinch_off(m_, y[1]), by_w = 1.0 / f.n + 2.0 * f.curve * down;
+    const ChannelEnd s = channel_end(pinch - line, f.phi);
+    // Charge balance of line and word line, a V' + b w' = r, with every m eliminated: m' = (rm + em V' + gm w') · inverse.
+    double a11 = m_.neuron.c_line + f.c_line_slope * line, a12 = 0, r1 = 0, a21 = 0, a22 = c_wire_, r2 = driver_current(y[1], t);
+    const double cc = f.c_channel;
     for (size_t c = 0; c < classes_.size(); ++c) {
-      const double m = y[1 + c], count = classes_[c].count;
-      const Charge e = mobile(pinch - m, f.phi);
-      const double e_current = mobile(pinch - m, f.phi_current).q;
-      const double denominator = 1.0 + tr.theta * 0.5 * (s_current + e_current);
-      const double current = 0.5 * tr.beta * (s_current * s_current - e_current * e_current) / denominator;  // from m to the line
-      const Partition ps = partition(s.q, e.q), pm = partition(e.q, s.q);
-      // Electron charge at an end is −c·share. Its change by V' (through q_s), m' and pinch-off.
-      const double cc = f.c_channel;
-      const double ss = cc * ps.by_a * s.sigma, sm = cc * ps.by_b * e.sigma;  // c·d share_s = −ss V' − sm m' + (ss + sm) dp
-      const double ms = cc * pm.by_b * s.sigma, mm = cc * pm.by_a * e.sigma;
-      // Line: c_line V' = count·[I − ss V' − sm m' + (ss + sm) dp + c_ov·w'], w' = −speed; overlap to ground stays within c_line.
-      const double line_source = current + (ss + sm) * dp - f.c_overlap * speed;
-      const double m_source = (classes_[c].drive - m) * classes_[c].conductance - current + (ms + mm) * dp - f.c_overlap_m * speed;
-      di[c] = f.c_m + mm;
-      ei[c] = -ms;
-      ri[c] = m_source;
-      diagonal += count * (ss + sm * ei[c] / di[c]);
-      right += count * (line_source - sm * ri[c] / di[c]);
+      const double m = y[2 + c], count = classes_[c].count;
+      const ChannelEnd e = channel_end(pinch - m, f.phi);
+      const double factor = (1.0 + f.lambda * std::abs(m - line)) / (1.0 + tr.theta * 0.5 * (s.current + e.current));
+      const double current = 0.5 * tr.beta * factor * (s.current * s.current - e.current * e.current);  // m to line
+      const Partition share = partition(s.charge, e.charge);
+      // c_channel · d share at either end, by the voltages at either end; by the pinch-off voltage it is their sum with the other sign.
+      const double ss = cc * share.aa * s.slope, sm = cc * share.ab * e.slope, ms = cc * share.ba * s.slope, mm = cc * share.bb * e.slope;
+      const double inverse = 1.0 / (f.c_m + f.c_overlap_m + mm), em = -ms, gm = f.c_overlap_m + (ms + mm) * by_w;
+      const double rm = (classes_[c].drive - m) * classes_[c].conductance - current;
+      // Line: c_line V' = Σ [I − ss V' − sm m' + (ss + sm) p w' + c_overlap w']
+      const double k = sm * inverse;
+      a11 += count * (ss + k * em);  // the overlap's own capacitance is in c_line
+      a12 -= count * ((ss + sm) * by_w + f.c_overlap - k * gm);
+      r1 += count * (current - k * rm);
+      // Word line: what the gate gives, the channel gets: c_wire w' = −I_driver − Σ [(all) p w' − ((ss + ms) V' + (sm + mm) m')/n + overlaps]
+      const double gate_line = (ss + ms) / f.n + f.c_overlap, gate_m = (sm + mm) / f.n + f.c_overlap_m, h = gate_m * inverse;
+      a21 -= count * (gate_line + h * em);
+      a22 += count * ((ss + sm + ms + mm) * by_w / f.n + f.c_overlap + f.c_overlap_m - h * gm);
+      r2 += count * h * rm;
+      factor_[c] = {rm * inverse, em * inverse, gm * inverse};
     }
-    dy[0] = right / diagonal;
-    for (size_t c = 0; c < classes_.size(); ++c) dy[1 + c] = (ri[c] + ei[c] * dy[0]) / di[c];
+    const double determinant = a11 * a22 - a12 * a21;
+    dy[0] = (r1 * a22 - a12 * r2) / determinant;
+    dy[1] = (a11 * r2 - a21 * r1) / determinant;
+    for (size_t c = 0; c < classes_.size(); ++c) dy[2 + c] = factor_[c][0] + factor_[c][1] * dy[0] + factor_[c][2] * dy[1];
   }
 
  private:
+  // Into the word line: the rising gate of the driver couples through its overlap, then the driver takes the word line down.
+  double driver_current(double w, double t) const {
+    const FallParams& f = m_.fall;
+    const double feed = t < gate_rise ? f.c_feed * m_.circuit.v_dd_wl / gate_rise : 0.0;
+    return stages_ * (feed - f.i_drive * std::tanh((w - m_.circuit.wl_low) / (f.i_drive * f.r_drive)));
+  }
+
   const NeuronModel& m_;
   std::vector<Class> classes_;
-  double t_fall_, t_linear_, swing_;
+  double rows_, stages_, c_wire_;
+  mutable std::array<std::array<double, 3>, 64> factor_{};
 };
 
 // Up to seven conductance classes per level, bounded at octaves of conductance.
@@ -122,7 +135,7 @@ std::vector<Class> classify(const NeuronModel& model, std::span<const double> co
 double line_after_fall(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double line) {
   const std::vector<Class> classes = classify(model, conductance, levels, v_read);
   const Fall fall(model, classes, static_cast<double>(conductance.size()));
-  std::vector<double> y{line};
+  std::vector<double> y{line, model.circuit.wl_high};
   // The node between cell and transistor at the end of the driven phase: channel conductance against the cell's.
   const TransistorParams& t = model.transistor;
   for (const Class& c : classes) {
@@ -138,23 +151,12 @@ double line_after_fall(const NeuronModel& model, std::span<const double> conduct
     y.push_back(m);
   }
   using Stepper = odeint::runge_kutta_dopri5<std::vector<double>>;
-  odeint::integrate_adaptive(odeint::make_controlled<Stepper>(3e-6, 1e-6), std::cref(fall), y, 0.0, fall.duration(), 1e-12);
-  const auto sums = fall_sums(conductance, levels, v_read, line);
-  for (size_t k = 0; k < fall_terms; ++k) y[0] += model.fall_remainder[k] * sums[k];
-  return y[0];
-}
-
-std::array<double, fall_terms> fall_sums(std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double line) {
-  double n = 0, n2 = 0, g = 0, g1 = 0, g2 = 0;
-  for (size_t i = 0; i < conductance.size(); ++i) {
-    const double d = levels[i] * v_read - line;
-    n += 1.0 / 256.0;
-    n2 += d * d / 256.0;
-    g += 1e2 * conductance[i];
-    g1 += 1e3 * conductance[i] * d;
-    g2 += 1e3 * conductance[i] * d * d;
-  }
-  return {n, n * line, g, g * line, g * line * line, g1, g2, n2};
+  const auto follow = [&](double from, double to) {
+    odeint::integrate_adaptive(odeint::make_controlled<Stepper>(1e-5, 1e-6), std::cref(fall), y, from, to, 1e-12);
+  };
+  follow(0.0, gate_rise);
+  follow(gate_rise, fall_duration);
+  return y[0] + fall.overlap_share() * (model.circuit.wl_low - y[1]);
 }
 
 }  // namespace mho::solver

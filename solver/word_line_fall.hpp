@@ -1,23 +1,20 @@
 // The falling word line: how channel charge and gate overlap leave the cells' transistors, and how much of it stays on the floating source line.
 //
-// Each cell: driver − cell conductance − node m − transistor − line. With q(v) = φ ln(1 + exp((P(w) − v)/φ)), the charge-sheet's mobile charge in volts at a channel end
-// at v, and P(w) = v_pinch − d/n − curve · d², d = w_high − w, the pinch-off voltage at word line w:
-//   I    = beta/2 · (q(m)… ) as in TransistorParams, with q in place of (v_pinch − ·)
-//   Q_s  = −c_channel · (6 q_m³ + 12 q_s q_m² … )/(15 (q_s + q_m)²): Ward-Dutton partition (Tsividis, Operation and Modeling of the MOS Transistor, Sec. 7.4)
-//   c_line · line' = Σ [I − dQ_s/dt + c_overlap (w' − line')],   c_m · m' = G (drive − m) − I − dQ_m/dt + c_overlap_m (w' − m')
-// Cells of the same level and similar conductance are one class with one node m, so a column of 256 cells is some 20 states.
+// Each cell: driver − cell conductance − node m − transistor − line. The pinch-off voltage at word line w is P(w) = v_pinch − d/n − curve·d², d = w_high − w. A channel end
+// at voltage v has, with L = 2φ ln(1 + exp((P − v)/2φ)), mobile charge q = φ (√(1 + (L/φ)²) − 1) (Enz, Krummenacher, Vittoz, AICSP 8, 83 (1995)), and
+//   I    = beta/2 · (L_s² − L_m²) · (1 + lambda |m − line|)/(1 + theta (L_s + L_m)/2), from m into the line
+//   Q_s  = −c_channel · (6 q_s³ + 12 q_s² q_m + 8 q_s q_m² + 4 q_m³)/(15 (q_s + q_m)²): Ward-Dutton partition (Tsividis, Operation and Modeling of the MOS Transistor, Sec. 7.4)
+//   c_line · line' = Σ [I − dQ_s/dt + c_overlap w'],   c_m · m' = G (drive − m) − I − dQ_m/dt + c_overlap_m (w' − m')
+//   c_wire · w'    = −I_driver − (what the gates take): the word line falls the slower, the less line and cells follow it.
+// The driver stage of 16 cells is a current limit and a resistance. Cells of the same level and similar conductance are one class with one node m, so a column of 256 cells
+// is some 20 states.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <span>
 
 #include "solver/neuron_model.hpp"
 
 namespace mho::solver {
-
-// Sums over the cells that the remainder is linear in, scaled to order one: rows N/256 times 1, V; G/10 mS times 1, V, V²; G·(drive − V)/1 mA; G·(drive − V)²/1 mA V;
-// N·(drive − V)²/256.
-std::array<double, fall_terms> fall_sums(std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double line);
 
 // Line voltage [V, relative to VREF] after the word lines have fallen, from `line` at which the driven line stood.
 double line_after_fall(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double line);

@@ -25,13 +25,24 @@ void to_json(Json& json, const ErrorSummary& s) {
   for (size_t c = 0; c < 6; ++c) json["energy_rms"][std::string(solver::component_names[c])] = s.energy_rms[c];
 }
 
+void to_json(Json& json, const PhaseEnergy& p) {
+  json = Json{{"phase", p.phase}, {"per_conversion", p.per_conversion}};
+  for (size_t c = 0; c < 6; ++c) json["joule"][std::string(solver::component_names[c])] = p.joule[c];
+}
+
+void from_json(const Json& json, PhaseEnergy& p) {
+  json.at("phase").get_to(p.phase);
+  json.at("per_conversion").get_to(p.per_conversion);
+  for (size_t c = 0; c < 6; ++c) p.joule[c] = json.at("joule").at(std::string(solver::component_names[c])).get<double>();
+}
+
 void to_json(Json& json, const Calibration& c) {
   const solver::FitReport& f = c.fit;
   const WaveformPair& w = c.example;
   json = Json{{"neuron", c.neuron}, {"energy", c.energy},
-              {"fit", Json{{"line_rms", quantity(f.line_rms, "V")}, {"fall_rms", quantity(f.kick_rms, "V")}, {"neuron_rms", quantity(f.neuron_rms, "V")},
-                           {"line_points", f.line_points}, {"fall_points", f.kick_points}, {"neuron_points", f.neuron_points}, {"iterations", f.iterations}}},
-              {"fitted", c.fitted}, {"unseen", c.unseen}, {"failures", c.failures},
+              {"fit", Json{{"line_rms", quantity(f.line_rms, "V")}, {"fall_rms", quantity(f.fall_rms, "V")}, {"neuron_rms", quantity(f.neuron_rms, "V")},
+                           {"line_points", f.line_points}, {"fall_points", f.fall_points}, {"neuron_points", f.neuron_points}, {"iterations", f.iterations}}},
+              {"fitted", c.fitted}, {"unseen", c.unseen}, {"failures", c.failures}, {"phases", c.phases},
               {"example", Json{{"t_ngspice", w.t_ngspice}, {"out_ngspice", w.out_ngspice}, {"line_ngspice", w.line_ngspice}, {"t_ode", w.t_ode},
                                {"out_ode", w.out_ode}, {"line_ode", w.line_ode}, {"rows", w.rows}, {"code_ngspice", w.code_ngspice}, {"code_ode", w.code_ode}}}};
 }
@@ -41,15 +52,16 @@ void from_json(const Json& json, Calibration& c) {
   json.at("energy").get_to(c.energy);
   const Json& f = json.at("fit");
   c.fit.line_rms = f.at("line_rms").at("value").get<double>();
-  c.fit.kick_rms = f.at("fall_rms").at("value").get<double>();
+  c.fit.fall_rms = f.at("fall_rms").at("value").get<double>();
   c.fit.neuron_rms = f.at("neuron_rms").at("value").get<double>();
   f.at("line_points").get_to(c.fit.line_points);
-  f.at("fall_points").get_to(c.fit.kick_points);
+  f.at("fall_points").get_to(c.fit.fall_points);
   f.at("neuron_points").get_to(c.fit.neuron_points);
   f.at("iterations").get_to(c.fit.iterations);
   read_summary(json.at("fitted"), c.fitted);
   read_summary(json.at("unseen"), c.unseen);
   json.at("failures").get_to(c.failures);
+  json.at("phases").get_to(c.phases);
   const Json& w = json.at("example");
   w.at("t_ngspice").get_to(c.example.t_ngspice);
   w.at("out_ngspice").get_to(c.example.out_ngspice);

@@ -1,54 +1,108 @@
 #include "validation/conversion_plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace mho::validation {
 
 double provisional_trim(double rows, const circuits::CircuitParams& circuit) {
-  // Measured on three columns at 0.9 -> 2.5 V and about 0.36 pF: -56, -174 and -460 mV at 16, 64 and 256 of 256 rows; scaled by swing and capacitance.
+  // What line_trim found for the network's columns at 0.9 -> 2.5 V and 0.565 pF: -43, -271 and -339 mV at 20, 146 and 194 of 256 rows; scaled by swing and capacitance.
   const double c = circuit.c_line + circuit.c_line_cell * circuit.rows + 0.13e-12 * circuit.rows / 256.0;
-  return -0.46 * std::pow(rows / 256.0, 0.75) * (circuit.wl_high - circuit.wl_low) / 1.6 * 0.36e-12 / c;
+  return -0.43 * std::pow(rows / 256.0, 0.9) * (circuit.wl_high - circuit.wl_low) / 1.6 * 0.565e-12 / c;
 }
+
+namespace {
+
+int draw_rows(RandomStream& random, const PlanOptions& options) {
+  const double span = std::log(static_cast<double>(options.max_rows) / options.min_rows);
+  return 2 * static_cast<int>(std::lround(0.5 * options.min_rows * std::exp(span * random.uniform())));
+}
+
+enum class Kind { uniform, low, pairs, matrix };
+Kind draw_kind(RandomStream& random) { return static_cast<Kind>(random.below(4)); }
+
+// Conductances of one pair of rows [S]; the stronger cell of a differential pair is the second one when `second`.
+std::array<double, 2> draw_pair(RandomStream& random, Kind kind, bool second) {
+  std::array<double, 2> g{};
+  const double strong = kind == Kind::matrix ? std::min(0.5 * std::abs(random.normal()), 1.0) : random.uniform();
+  for (size_t i = 0; i < 2; ++i) {
+    const bool carries = (i == 1) == second;
+    switch (kind) {
+      case Kind::uniform: g[i] = 1e-6 + 39e-6 * random.uniform(); break;
+      case Kind::low: g[i] = 1e-6 * std::exp(2.3 * random.uniform()); break;
+      case Kind::pairs: g[i] = carries ? 1e-6 + 39e-6 * strong : 1e-6 + 0.6e-6 * random.uniform(); break;
+      case Kind::matrix:  // with about the spread that programming and relaxation leave
+        g[i] = std::max(std::abs(1e-6 + (carries ? 39e-6 * strong : 0.0) + (carries ? 2.5e-6 : 1.4e-6) * random.normal()), 1e-9);
+        break;
+    }
+  }
+  return g;
+}
+
+}  // namespace
 
 circuits::ColumnInput random_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit,
                                     const PlanOptions& options) {
   RandomStream random(seed, 0, 0, index, purpose);
   circuits::ColumnInput input;
-  const double span = std::log(static_cast<double>(options.max_rows) / options.min_rows);
-  const int rows = 2 * static_cast<int>(std::lround(0.5 * options.min_rows * std::exp(span * random.uniform())));
-  const std::uint32_t kind = random.below(4);  // uniform, low, and twice differential pairs
+  const int rows = draw_rows(random, options);
+  const Kind kind = draw_kind(random);
   const int full = (1 << options.bits) - 1;
-  const double drive = 1.6 * random.uniform() - 0.8;  // how far the inputs lean to one sign
+  const double drive = 1.6 * random.uniform() - 0.8;                           // how far the inputs lean to one sign
+  const double density = random.below(2) == 0 ? 1.0 : 0.1 + 0.9 * random.uniform();  // of rows with an input
   input.levels.assign(static_cast<size_t>(options.bits), {});
   double sum_g = 0.0, sum_gx = 0.0;
-  int pair_code = 0;
-  for (int row = 0; row < rows; ++row) {
-    double g = 1e-6 + 39e-6 * random.uniform();
+  const auto draw_code = [&] {
     const double lean = drive * random.uniform(), spread = 2.0 * random.uniform() - 1.0;
-    int code = static_cast<int>(std::lround(full * std::clamp(lean + 0.7 * spread, -1.0, 1.0)));
-    if (kind == 1) g = 1e-6 * std::exp(2.3 * random.uniform());
-    if (kind >= 2) {  // pairs of rows with opposite inputs; the weight sits in the row that agrees with the lean more often
-      if (row % 2 == 0) pair_code = std::abs(code);
-      code = row % 2 == 0 ? pair_code : -pair_code;
-      const bool strong = (random.uniform() < 0.5 + 0.5 * drive) == (row % 2 == 0);
-      if (!strong) g = 1e-6 + 0.6e-6 * random.uniform();
+    const int code = static_cast<int>(std::lround(full * std::clamp(lean + 0.7 * spread, -1.0, 1.0)));
+    return random.uniform() < density ? code : 0;
+  };
+  for (int row = 0; row < rows; row += 2) {
+    std::array<int, 2> code{draw_code(), draw_code()};
+    // Rows of a differential pair get opposite inputs; the weight sits in the row that agrees with the lean more often.
+    if (kind >= Kind::pairs) code = {std::abs(code[0]), -std::abs(code[0])};
+    const auto g = draw_pair(random, kind, random.uniform() > 0.5 + 0.5 * drive);
+    for (size_t i = 0; i < 2; ++i) {
+      input.conductance.push_back(g[i]);
+      for (int k = 0; k < options.bits; ++k)
+        input.levels[static_cast<size_t>(k)].push_back(static_cast<std::int8_t>((std::abs(code[i]) >> k & 1) * (code[i] < 0 ? -1 : 1)));
+      sum_g += g[i];
+      sum_gx += g[i] * code[i];
     }
-    input.conductance.push_back(g);
-    for (int k = 0; k < options.bits; ++k)
-      input.levels[static_cast<size_t>(k)].push_back(static_cast<std::int8_t>((std::abs(code) >> k & 1) * (code < 0 ? -1 : 1)));
-    sum_g += g;
-    sum_gx += g * code;
   }
   circuits::ReadPoint& point = input.point;
   point.v_read = 0.2 + 0.3 * random.uniform();
-  point.pulse_multiplier = random.below(3) == 0 ? 2 : 1;
+  point.pulse_multiplier = 1 + static_cast<int>(random.below(2));
   point.v_trim = provisional_trim(rows, circuit) + 0.06 * (random.uniform() - 0.5);
-  point.max_code = options.max_code;
+  point.max_code = random.below(4) == 0 ? 2 * options.max_code + 1 : options.max_code;
   // Aim the code anywhere in the range; the decrement stays within what the chip can set.
   const double signal = std::abs(sum_gx / sum_g) * point.v_read * point.pulse_multiplier;
-  const double aim = (0.05 + 0.95 * random.uniform()) * options.max_code;
+  const double aim = (0.05 + 0.95 * random.uniform()) * point.max_code;
   point.v_decrement = std::clamp(0.9 * signal / aim, 0.03, 0.08);
+  return input;
+}
+
+circuits::ColumnInput random_line_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit,
+                                         const PlanOptions& options, int pulses) {
+  RandomStream random(seed, 0, 1, index, purpose);
+  circuits::ColumnInput input;
+  // Uniform: what the falling word lines do grows with the rows, and so does what is left over by a poor fit.
+  const int rows = 2 * static_cast<int>(std::lround(0.5 * (options.min_rows + (options.max_rows - options.min_rows) * random.uniform())));
+  const Kind kind = draw_kind(random);
+  for (int row = 0; row < rows; row += 2)
+    for (const double g : draw_pair(random, kind, random.below(2) == 1)) input.conductance.push_back(g);
+  for (int k = 0; k < pulses; ++k) {
+    const double density = random.below(5) == 0 ? 0.0 : random.uniform(), lean = random.uniform();
+    const bool opposite = random.below(3) != 0;
+    std::vector<std::int8_t> levels;
+    for (int row = 0; row < rows; ++row) {
+      const std::int8_t level = random.uniform() < density ? (random.uniform() < lean ? 1 : -1) : 0;
+      levels.push_back(opposite && row % 2 == 1 ? static_cast<std::int8_t>(-levels.back()) : level);
+    }
+    input.levels.push_back(std::move(levels));
+  }
+  input.point = {.v_read = 0.1 + 0.4 * random.uniform(), .v_trim = provisional_trim(rows, circuit), .max_code = 1};
   return input;
 }
 

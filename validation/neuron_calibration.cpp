@@ -56,6 +56,17 @@ std::vector<ColumnInput> plan(const CalibrationSettings& s, int count, Purpose p
   return inputs;
 }
 
+// Runs that only pulse the word lines.
+constexpr const char* line_program = "netlists/programs/line_pulses.toml";
+constexpr int pulses_per_run = 8;
+
+std::vector<ColumnInput> line_plan(const CalibrationSettings& s) {
+  std::vector<ColumnInput> inputs;
+  for (int i = 0; i < s.line_runs; ++i)
+    inputs.push_back(random_line_column(s.seed, static_cast<std::uint32_t>(i), Purpose::calibration_plan, s.circuit, {}, pulses_per_run));
+  return inputs;
+}
+
 // Collects the differences between records of ngspice and what another form makes of the same inputs.
 class Comparison {
  public:
@@ -79,7 +90,7 @@ class Comparison {
     lowest_ = std::min(lowest_, static_cast<double>(truth.code) / input.point.max_code);
     highest_ = std::max(highest_, static_cast<double>(truth.code) / input.point.max_code);
     energy_total_.push_back(other_energy.total() / truth_energy.total() - 1.0);
-    for (size_t c = 0; c < 6; ++c) energy_[c].push_back(other_energy.joule[c] / truth_energy.joule[c] - 1.0);
+    for (size_t c = 0; c < 6; ++c) energy_[c].push_back((other_energy.joule[c] - truth_energy.joule[c]) / solver::relative_to(truth_energy, c));
   }
   ErrorSummary finish() {
     summary_.conversions = static_cast<int>(v_error_.size());
@@ -112,6 +123,24 @@ ErrorSummary judge(const solver::NeuronModel& model, const solver::EnergyModel& 
   return comparison.finish();
 }
 
+std::vector<PhaseEnergy> phase_energies(const circuits::ControlProgram& program, const CalibrationData& data, int neurons_per_bias) {
+  std::vector<PhaseEnergy> phases;
+  for (const circuits::Phase& p : program.phases) phases.push_back({p.name, 0, {}});
+  for (const ConversionRecord& record : data.records)
+    for (const circuits::StepRecord& step : record.steps) {
+      PhaseEnergy& p = phases[static_cast<size_t>(program.steps[static_cast<size_t>(step.step)].phase)];
+      p.per_conversion += 1;
+      for (size_t c = 0; c < p.joule.size(); ++c) p.joule[c] += step.joule[c];
+    }
+  for (PhaseEnergy& p : phases) {
+    if (p.per_conversion == 0) continue;
+    for (double& joule : p.joule) joule /= p.per_conversion;
+    p.joule[static_cast<size_t>(solver::Component::bias)] /= neurons_per_bias;
+    p.per_conversion /= static_cast<double>(data.records.size());
+  }
+  return phases;
+}
+
 // One unseen conversion in both forms, for the report.
 WaveformPair waveform_pair(const CalibrationSettings& s, const solver::NeuronModel& model, const circuits::ControlProgram& program, const ColumnInput& input) {
   WaveformPair pair;
@@ -142,10 +171,10 @@ WaveformPair waveform_pair(const CalibrationSettings& s, const solver::NeuronMod
 }
 
 CacheKey calibration_key(const CalibrationSettings& s, const std::string& program_text) {
-  CacheKey key("calibration 2");  // raised whenever the fit computes something else from the same conversions
+  CacheKey key("calibration 6");  // raised whenever the fit computes something else from the same conversions
   for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
   key.add("netlist", circuits::subcircuit_text()).add("program", program_text).add("seed", static_cast<std::int64_t>(s.seed));
-  key.add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("tolerance", s.tolerance);
+  key.add("lines", std::int64_t{s.line_runs}).add("line program", read_text_file(data_path(line_program))).add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("tolerance", s.tolerance);
   return key;
 }
 
@@ -156,6 +185,7 @@ CalibrationSettings read_calibration_settings(TomlFile& file, const std::string&
   const auto key = [&](const char* name) { return prefix + "." + name; };
   s.program = file.text(key("program"), s.program);
   s.seed = static_cast<std::uint64_t>(file.integer(key("seed"), static_cast<long long>(s.seed), 0, 1LL << 62));
+  s.line_runs = static_cast<int>(file.integer(key("line_runs"), s.line_runs, 0, 100000));
   s.fit_conversions = static_cast<int>(file.integer(key("fit_conversions"), s.fit_conversions, 8, 100000));
   s.unseen_conversions = static_cast<int>(file.integer(key("unseen_conversions"), s.unseen_conversions, 2, 100000));
   s.tolerance = file.number(key("tolerance"), s.tolerance, "1", 1e-7, 1e-3);
@@ -185,6 +215,10 @@ Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   Calibration result;
   const auto fit_inputs = plan(s, s.fit_conversions, Purpose::calibration_plan);
   const auto unseen_inputs = plan(s, s.unseen_conversions, Purpose::validation_plan);
+  const auto line_inputs = line_plan(s);
+  solver::LineRuns lines{circuits::read_control_program(data_path(line_program)), {}};
+  const auto line_runs = run_conversions(s.circuit, lines.program, line_inputs, run_settings(s, "ngspice, pulses of the word lines", s.tolerance), cache);
+  lines.data = collect(line_inputs, line_runs, result.failures);
   const auto fit_runs = run_conversions(s.circuit, program, fit_inputs, run_settings(s, "ngspice, conversions to fit", s.tolerance), cache);
   const auto unseen_runs = run_conversions(s.circuit, program, unseen_inputs, run_settings(s, "ngspice, unseen conversions", s.tolerance), cache);
   const CalibrationData fit_data = collect(fit_inputs, fit_runs, result.failures), unseen = collect(unseen_inputs, unseen_runs, result.failures);
@@ -194,8 +228,9 @@ Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   start.program = text;
   solver::CalibrationOptions options;
   options.threads = s.workers;
-  result.neuron = solver::calibrate_neuron(start, program, fit_data, options, &result.fit);
+  result.neuron = solver::calibrate_neuron(start, program, fit_data, lines, options, &result.fit);
   result.energy = solver::fit_energy(result.neuron, program, fit_data);
+  result.phases = phase_energies(program, fit_data, result.energy.neurons_per_bias);
   result.fitted = judge(result.neuron, result.energy, program, fit_data, s.workers);
   result.unseen = judge(result.neuron, result.energy, program, unseen, s.workers);
   result.energy.relative_error = result.unseen.energy_rms;

@@ -18,12 +18,13 @@ struct CalibrationSettings {
   circuits::CircuitParams circuit;
   std::string program = "netlists/programs/held_line_unary.toml";  // shipped name or path
   std::uint64_t seed = 1;
-  int fit_conversions = 48;      // ngspice conversions that the fit sees
+  int line_runs = 80;            // ngspice runs of eight pulses of the word lines each, for the fit of the line
+  int fit_conversions = 32;      // ngspice conversions that the fit sees
   int unseen_conversions = 16;   // and that only judge it
   double tolerance = 1e-5;       // [1] reltol of ngspice
   int workers = 2;               // processes
 };
-// Keys below `prefix` ("calibrate"): program, seed, fit_conversions, unseen_conversions, tolerance, and the table `circuit` with CircuitParams.
+// Keys below `prefix` ("calibrate"): program, seed, line_runs, fit_conversions, unseen_conversions, tolerance, and the table `circuit` with CircuitParams.
 CalibrationSettings read_calibration_settings(TomlFile& file, const std::string& prefix);
 
 // Error of the model on a set of conversions.
@@ -35,7 +36,7 @@ struct ErrorSummary {
   int code_off_by_one = 0, code_off_by_more = 0;
   double code_range_used = 0;           // (largest − smallest code)/(2 max_code)
   double energy_total_rms = 0;          // [1] relative
-  std::array<double, 6> energy_rms{};   // [1] relative, by component
+  std::array<double, 6> energy_rms{};   // [1] by component, relative to its energy or to 1 % of the conversion's if that is more
 };
 void to_json(Json& json, const ErrorSummary& summary);
 
@@ -45,15 +46,25 @@ struct WaveformPair {
   int rows = 0, code_ngspice = 0, code_ode = 0;
 };
 
+// What one run of a phase takes by supply current, mean over the conversions of the fit.
+struct PhaseEnergy {
+  std::string phase;
+  double per_conversion = 0;       // [1] how often a conversion runs it
+  std::array<double, 6> joule{};   // [J] by component, the bias generator shared by the neurons of a core
+};
+
 struct Calibration {
   solver::NeuronModel neuron;
   solver::EnergyModel energy;
   solver::FitReport fit;
   ErrorSummary fitted, unseen;
+  std::vector<PhaseEnergy> phases;
   WaveformPair example;
   std::vector<std::string> failures;  // conversions that ngspice did not finish
   bool from_cache = false;            // not stored
 };
+void to_json(Json& json, const PhaseEnergy& energy);
+void from_json(const Json& json, PhaseEnergy& energy);
 void to_json(Json& json, const Calibration& calibration);
 void from_json(const Json& json, Calibration& calibration);
 

@@ -19,6 +19,14 @@ std::string calibration_table(const validation::Calibration& c) {
   row("energy, total, rms [%]", 100 * f.energy_total_rms, 100 * u.energy_total_rms, 2);
   for (size_t i = 0; i < solver::component_names.size(); ++i)
     row(fmt::format("energy, {}, rms [%]", solver::component_names[i]), 100 * f.energy_rms[i], 100 * u.energy_rms[i], 2);
+  text += fmt::format("\n{:<24}{:>10}", "energy of a phase [fJ]", "times");
+  for (const auto name : solver::component_names) text += fmt::format("{:>12}", name);
+  text += "\n";
+  for (const validation::PhaseEnergy& p : c.phases) {
+    text += fmt::format("{:<24}{:>10.1f}", p.phase, p.per_conversion);
+    for (const double joule : p.joule) text += fmt::format("{:>12.2f}", 1e15 * joule);
+    text += "\n";
+  }
   if (!c.failures.empty()) text += fmt::format("{} conversions did not finish; the first: {}\n", c.failures.size(), c.failures.front());
   return text;
 }
@@ -29,7 +37,13 @@ Json calibration_json(const validation::Calibration& calibration) {
   validation::to_json(unseen, calibration.unseen);
   solver::to_json(neuron, calibration.neuron);
   solver::to_json(energy, calibration.energy);
-  return with_units({{"fitted", fitted}, {"unseen", unseen}, {"failures", calibration.failures}, {"neuron", neuron}, {"energy", energy}});
+  Json phases = Json::array();
+  for (const validation::PhaseEnergy& p : calibration.phases) {
+    Json row{{"phase", p.phase}, {"per_conversion", p.per_conversion}};
+    for (size_t c = 0; c < p.joule.size(); ++c) row["energy"][std::string(solver::component_names[c])] = quantity(p.joule[c], "J");
+    phases.push_back(row);
+  }
+  return with_units({{"fitted", fitted}, {"unseen", unseen}, {"failures", calibration.failures}, {"phases", phases}, {"neuron", neuron}, {"energy", energy}});
 }
 
 }  // namespace mho::job

@@ -16,7 +16,7 @@ namespace mho::job {
 namespace {
 
 // Changes when a step computes something else from the same inputs, so that results of older programs are not reused.
-constexpr std::int64_t results_version = 3;
+constexpr std::int64_t results_version = 4;
 
 void add_images(CacheKey& key, const chip::ImageSet& images, bool labels) {
   key.add_bytes("pixels", images.pixels.data(), images.pixels.size());
@@ -97,7 +97,7 @@ chip::CoreFactory Job::cores() {
   return config_.core == CoreKind::ideal ? chip::ideal_cores() : chip::calibrated_cores(calibration().neuron);
 }
 
-chip::CentreTrim Job::centre_trim() {
+chip::LineTrim Job::line_trim() {
   if (config_.core == CoreKind::ideal) return {};
   return [&model = calibration().neuron](Eigen::Index rows) { return solver::line_trim(model, rows); };
 }
@@ -136,7 +136,7 @@ const std::vector<chip::PointChoice>& Job::points() {
   if (const auto text = cache_.find("points", key); text && from_text(*text, *points_)) {
     timer.from_cache = true;
   } else {
-    *points_ = chip::choose_points_on(net, config_.chip, images, make_core, centre_trim(), threads());
+    *points_ = chip::choose_points_on(net, config_.chip, images, make_core, line_trim(), threads());
     cache_.store("points", key, to_text(*points_));
   }
   return *points_;

@@ -52,7 +52,7 @@ class Job {
 
   // One core of the kind that the config asks for. Ideal cores need no calibration.
   chip::CoreFactory cores();
-  chip::CentreTrim centre_trim();
+  chip::LineTrim line_trim();
 
   int threads() const;
   const std::vector<StepTime>& times() const { return times_; }

@@ -28,7 +28,9 @@ class CountingCore final : public chip::CoreModel {
       counts_.bins[std::min(bin, CodeHistogram::bins - 1)] += 1;
     }
   }
-  void decode(const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override { core_->decode(codes, sums); }
+  void decode(std::span<const solver::LevelMatrix> levels, const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const override {
+    core_->decode(levels, codes, sums);
+  }
   double lsb() const override { return core_->lsb(); }
 
  private:
