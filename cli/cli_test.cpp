@@ -11,6 +11,7 @@
 #include <fstream>
 #include <thread>
 
+#include "cli/scratch.hpp"
 #include "core/json_file.hpp"
 
 using namespace mho;
@@ -24,16 +25,9 @@ struct Outcome {
   size_t error_lines() const { return static_cast<size_t>(std::count(err.begin(), err.end(), '\n')); }
 };
 
-// A folder of this test with its own cache; gone at the end.
-struct Scratch {
-  fs::path folder;
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "mho-cli-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()));
-    folder = name;
-    setenv("MHO_CACHE_DIR", (folder / "cache").c_str(), 1);
-  }
-  ~Scratch() { fs::remove_all(folder); }
+// A folder of this test with its own cache.
+struct Scratch : test::ScratchFolder {
+  Scratch() { setenv("MHO_CACHE_DIR", (folder / "cache").c_str(), 1); }
 
   Outcome mho(const std::string& arguments) const {
     const std::string out = (folder / "stdout").string(), err = (folder / "stderr").string();
@@ -44,7 +38,6 @@ struct Scratch {
     std::ofstream(folder / name, std::ios::binary) << text;
     return (folder / name).string();
   }
-  std::string path(const std::string& name) const { return (folder / name).string(); }
 };
 
 const std::string job = fmt::format("{}/examples/mnist.toml", MHO_SOURCE_DIR);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "cli/scratch.hpp"
 #include "core/json_file.hpp"
 
 using namespace mho;
@@ -15,16 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Scratch {
-  fs::path folder;
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "mho-neuron-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()));
-    folder = name;
-  }
-  ~Scratch() { fs::remove_all(folder); }
-  std::string path(const std::string& name) const { return (folder / name).string(); }
-
+struct Scratch : test::ScratchFolder {
   struct Outcome {
     int status;
     std::string out, err;
