@@ -48,6 +48,23 @@ TEST_CASE("a value out of range or of the wrong kind is an error; --set override
   CHECK_THROWS_AS(TomlFile::from_text("a = = 2\n", "bad.toml"), ConfigError);
 }
 
+TEST_CASE("characters beyond ASCII stand in strings and comments only, and tables have names") {
+  const std::string fine = "\xEF\xBB\xBF# µ \"\n[a]\nb = \"1 µS # \\\" µ\"\nc = 'µ'\nd = \"\"\"µ\nµ\"\"\"\ne = [\n[1, 2],\n[\n3] ]\n[ \"f µ\" ]\n\"µ\".'µ' = 1\n[[g]]\n";
+  TomlFile file = TomlFile::from_text(fine, "x.toml");
+  CHECK(file.text("a.c", "") == "µ");
+  file.set("a.b=2 µS");
+  CHECK(file.number("a.b", 0.0, "S", 0.0, 1.0) == doctest::Approx(2e-6));
+  for (const char* text : {"\nb µ = 1\n", "\nb = 1 \xC2\xA0\n", "\n\xC2\xBC = 1\n", "# fine\nb = '1' µ\n", "\n[\nb = 1\n", "\n[[ ]]\n", "\n [=]", "\nb = 1\"µ\"\n", "\nb = \"\"\"\\µ\"\"\"\n"}) {
+    CAPTURE(text);
+    try {
+      TomlFile::from_text(text, "x.toml");
+      FAIL("no error");
+    } catch (const ConfigError& e) {
+      CHECK(e.line == 2);
+    }
+  }
+}
+
 TEST_CASE("random numbers depend on the key alone, and have the moments of their distribution") {
   std::vector<double> forward, chi;
   for (std::uint32_t cell = 0; cell < 20000; ++cell) {

@@ -10,7 +10,15 @@ namespace {
 std::string place(const std::string& file, int line) {
   return line > 0 ? fmt::format("{}:{}", file, line) : file;
 }
+// A zero byte would end the message, a line feed split it.
+std::string printable(std::string message) {
+  for (char& c : message)
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = c == '\n' || c == '\t' || c == '\r' ? ' ' : '?';
+  return message;
+}
 }  // namespace
+
+Error::Error(const std::string& message, ExitStatus status) : std::runtime_error(printable(message)), status_(status) {}
 
 ConfigError::ConfigError(std::string file_, int line_, std::string key_, const std::string& what)
     : Error(key_.empty() ? fmt::format("{}: {}", place(file_, line_), what)

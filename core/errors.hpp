@@ -8,11 +8,11 @@ namespace mho {
 // Exit status of `mho`: 0 success, 1 a bug in mho, then one value for each kind of failure.
 enum class ExitStatus { success = 0, bug = 1, bad_input = 2, numerical_failure = 3, threshold_missed = 4, interrupted = 130 };
 
-// Base of everything that ends a command with one line on stderr.
+// Base of everything that ends a command with one line on stderr. Control characters of a message, which come from what a
+// user's file holds, become blanks or '?'.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message, ExitStatus status = ExitStatus::bad_input)
-      : std::runtime_error(message), status_(status) {}
+  explicit Error(const std::string& message, ExitStatus status = ExitStatus::bad_input);
   ExitStatus status() const { return status_; }
 
  private:

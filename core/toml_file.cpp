@@ -82,6 +82,93 @@ void collect(const toml::table& table, const std::string& prefix, std::vector<st
 }
 }  // namespace
 
+namespace {
+struct Flaw {
+  int line = 0;  // 0: none
+  const char* what = "";
+};
+
+// What toml++ 3.3 takes for granted instead of refusing it: bytes beyond ASCII outside of strings and comments (it asks whether they
+// are blanks by a table with holes), and table headers without a name. Neither is TOML. Reads as far as text is valid.
+class FlawScan {
+ public:
+  explicit FlawScan(std::string_view text) : text_(text) {
+    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+  }
+
+  Flaw find() {
+    for (; i_ < text_.size(); ++i_) {
+      const char c = text_[i_];
+      if (c == '\n') ++line_;
+      if (!end_.empty()) {
+        if (c == '\\' && end_.front() == '"' && i_ + 1 < text_.size() && static_cast<unsigned char>(text_[i_ + 1]) > 127)
+          return {line_, "a backslash before a character that is not ASCII"};
+        inside(c);
+      } else if (c == '#') {
+        end_ = "\n";
+      } else if ((c == '"' || c == '\'') && opens_string()) {
+        const std::string_view three = c == '"' ? R"(""")" : "'''";
+        end_ = text_.substr(i_).starts_with(three) ? three : three.substr(0, 1);
+        i_ += end_.size() - 1;
+        fresh_ = false;
+      } else if (static_cast<unsigned char>(c) > 127) {
+        return {line_, "a character that is not ASCII outside of strings and comments"};
+      } else if (c == '[' && fresh_ && depth_ == 0) {
+        if (nameless_header()) return {line_, "a table header without a name"};
+        fresh_ = false;
+      } else {
+        plain(c);
+      }
+    }
+    return {};
+  }
+
+ private:
+  // Within a string or comment, which end_ closes; what stands on one line ends there in any case.
+  void inside(char c) {
+    if (c == '\\' && end_.front() == '"' && i_ + 1 < text_.size() && text_[i_ + 1] != '\n') {
+      ++i_;
+    } else if (text_.substr(i_).starts_with(end_) || (c == '\n' && end_.size() == 1)) {
+      i_ += end_.size() - 1;
+      end_ = {};
+      if (c == '\n') plain(c);
+    }
+  }
+
+  void plain(char c) {
+    if (c == '\n' && depth_ == 0) {
+      fresh_ = true;
+      value_ = false;
+    } else if (c == '=') {
+      value_ = true;
+    } else if (value_ && (c == '[' || c == '{')) {
+      ++depth_;
+    } else if (value_ && depth_ > 0 && (c == ']' || c == '}')) {
+      --depth_;
+    }
+    if (c != ' ' && c != '\t' && c != '\n' && c != '\r') fresh_ = false;
+  }
+
+  // A quote within a bare value or key (1"a") opens nothing: toml++ reads on over it.
+  bool opens_string() const { return i_ == 0 || std::string_view(" \t\r\n=[{,.").find(text_[i_ - 1]) != std::string_view::npos; }
+
+  bool nameless_header() const {
+    const size_t bracket = text_.substr(i_).starts_with("[[") ? 2 : 1;
+    const size_t at = text_.find_first_not_of(" \t", i_ + bracket);
+    if (at == std::string_view::npos) return true;
+    const char c = text_[at];
+    return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+             c == '"' || c == '\'');
+  }
+
+  std::string_view text_;
+  size_t i_ = 0;
+  int line_ = 1, depth_ = 0;
+  bool fresh_ = true, value_ = false;  // nothing yet on this line; behind its '='
+  std::string_view end_;
+};
+}  // namespace
+
 TomlFile::TomlFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TomlFile::TomlFile(TomlFile&&) noexcept = default;
 TomlFile& TomlFile::operator=(TomlFile&&) noexcept = default;
@@ -90,6 +177,7 @@ TomlFile::~TomlFile() = default;
 TomlFile TomlFile::from_text(const std::string& text, const std::string& name) {
   auto state = std::make_unique<State>();
   state->path = name;
+  if (const Flaw flaw = FlawScan(text).find(); flaw.line > 0) throw ConfigError(name, flaw.line, "", flaw.what);
   try {
     state->root = toml::parse(std::string_view(text), std::string_view(name));
   } catch (const toml::parse_error& e) {
@@ -123,7 +211,11 @@ void TomlFile::set(const std::string& assignment) {
   // A value that is not TOML by itself (0.2 V) is taken as a string.
   toml::table parsed;
   try {
-    parsed = toml::parse(std::string_view("v = " + value), std::string_view("--set"));
+    const std::string text = "v = " + value;
+    if (FlawScan(text).find().line == 0)
+      parsed = toml::parse(std::string_view(text), std::string_view("--set"));
+    else
+      parsed.insert_or_assign("v", value);
   } catch (const toml::parse_error&) {
     parsed.insert_or_assign("v", value);
   }
