@@ -12,8 +12,7 @@ namespace mho::devices {
 namespace {
 constexpr double largest_target = 200e-6;  // [S]
 // First counter blocks of the draws of one cell, far enough apart for what each can take.
-constexpr std::uint32_t transistor_block = 1000,
-                        defect_block = 2000;     // of Purpose::device_to_device
+constexpr std::uint32_t transistor_block = 1000;  // of Purpose::device_to_device, beside defect_block
 constexpr std::uint32_t pass_blocks = 1u << 20;  // per pass, of cycle_to_cycle and relaxation
 
 // What one cell went through.
@@ -23,18 +22,15 @@ struct CellHistory {
   int pulses = 0;
 };
 
-WriteFailure draw_defect(const ArrayOptions& options, RandomStream& stream) {
-  const double u = stream.uniform();
-  if (u < options.stuck_low) return WriteFailure::stuck_low;
-  return u < options.stuck_low + options.stuck_high ? WriteFailure::stuck_high : WriteFailure::none;
-}
-
-// State, at v_read, of low (false) or high conductance.
-template <Memristor M>
-double extreme_state(const M& model, double v_read, bool high) {
-  const bool min_is_high =
-      model.conductance(v_read, model.state_min()) > model.conductance(v_read, model.state_max());
-  return min_is_high == high ? model.state_min() : model.state_max();
+// A defect, as the reason why a cell could not be written.
+WriteFailure failure_of(Defect defect) {
+  switch (defect) {
+    case Defect::none: return WriteFailure::none;
+    case Defect::stuck_low: return WriteFailure::stuck_low;
+    case Defect::stuck_high: return WriteFailure::stuck_high;
+    case Defect::unformed: return WriteFailure::unformed;
+  }
+  return WriteFailure::none;
 }
 
 class CellRun {
@@ -48,8 +44,9 @@ class CellRun {
     std::visit([&](auto& d) { d.model = d.model.vary(d.spread, stream); }, device_);
     stream.skip_to(transistor_block);
     transistor_ = setup.card.transistor.vary(stream);
-    stream.skip_to(defect_block);
-    stuck_ = draw_defect(setup.options, stream);
+    const CellDefect defect = draw_defect(setup.defects, stream);
+    stuck_ = failure_of(defect.kind);
+    pristine_ = defect.pristine;
   }
 
   CellHistory run(double target) {
@@ -70,7 +67,7 @@ class CellRun {
       path.advance(age, relaxing_);
       const double now = shown(path, history);
       if (std::abs(now - target) <= setup_.policy.tolerance) continue;
-      write(pass, target, state_of(now), history);
+      write(pass, target, relaxed_state(now), history);
       path = begin_relaxation(pass, history);
       age = 0.0;
     }
@@ -80,21 +77,19 @@ class CellRun {
   }
 
  private:
-  double start_state() const {
+  State start_state() const {
     return std::visit(
         [&](const auto& d) {
           if (stuck_ == WriteFailure::none) return d.model.start_state(d.spread);
-          return extreme_state(d.model, setup_.policy.v_read, stuck_ == WriteFailure::stuck_high);
+          return stuck_ == WriteFailure::stuck_high ? d.model.high_state() : d.model.low_state();
         },
         device_);
   }
 
-  double state_of(double conductance) const {
+  State relaxed_state(double conductance) const {
     return std::visit(
         [&](const auto& d) {
-          const double state =
-              d.model.state_for(std::max(conductance, 1e-12), setup_.policy.v_read);
-          return std::clamp(state, d.model.state_min(), d.model.state_max());
+          return state_for(d.model, std::max(conductance, 1e-12), setup_.policy.v_read);
         },
         device_);
   }
@@ -104,9 +99,10 @@ class CellRun {
     return stuck_ == WriteFailure::none ? path.conductance() : history.programmed;
   }
 
-  void write(int pass, double target, double state, CellHistory& history) {
+  void write(int pass, double target, const State& state, CellHistory& history) {
     cycles_.skip_to(static_cast<std::uint32_t>(pass) * pass_blocks);
-    history.last = write_cell(device_, transistor_, setup_.policy, target, state, cycles_, stuck_);
+    history.last = write_cell(device_, transistor_, setup_.policy, target, state, cycles_, stuck_,
+                              pristine_, setup_.pulses);
     history.programmed = history.last.conductance;
     history.pulses += history.last.pulses();
     history.energy += history.last.energy;
@@ -123,6 +119,7 @@ class CellRun {
   SelectTransistor transistor_;
   RandomStream cycles_, relaxing_;
   WriteFailure stuck_;
+  double pristine_ = 0.0;  // [S] shown by an unformed cell
 };
 
 void check(std::span<const double> targets, const ArrayIds& ids) {
@@ -193,8 +190,9 @@ ProgrammingSetup read_programming_setup(TomlFile& file, std::string_view prefix)
   file.read(prefix, setup.options);
   setup.options.passes =
       static_cast<int>(file.integer(dot + "passes", setup.options.passes, 1, 100));
-  if (setup.options.stuck_low + setup.options.stuck_high > 1.0)
-    throw file.error(dot + "stuck_high", "stuck_low + stuck_high must not exceed 1");
+  file.read(prefix, setup.defects);
+  if (!shares_fit(setup.defects))
+    throw file.error(dot + "stuck_high", "stuck_low + stuck_high + unformed must not exceed 1");
   return setup;
 }
 

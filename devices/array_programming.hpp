@@ -10,6 +10,7 @@
 #include "core/json_file.hpp"
 #include "core/progress.hpp"
 #include "devices/card.hpp"
+#include "devices/defects.hpp"
 #include "devices/relaxation.hpp"
 #include "devices/write_verify.hpp"
 
@@ -29,12 +30,10 @@ struct ArrayIds {
 std::vector<CellAddress> consecutive_cells(std::uint32_t core, std::uint32_t first_cell,
                                            size_t count);
 
-// How passes follow each other, and cells that cannot be written.
+// How passes follow each other.
 struct ArrayOptions {
   double wait = 1800.0;       // [s] from the end of the last pass to inference
   double pass_wait = 30.0;    // [s] from one pass to the check before the next
-  double stuck_low = 0.0;     // [1] share of cells that stay at the low end of their range
-  double stuck_high = 0.0;    // [1] share of cells that stay at the high end
   double level_width = 5e-6;  // [S] width of the bins of success by target
   int passes = 1;             // before each pass after the first: cells out of the window only
 };
@@ -44,6 +43,8 @@ struct ProgrammingSetup {
   WritePolicy policy;
   RelaxationParams relaxation;
   ArrayOptions options;
+  PulseOptions pulses;  // how each pulse is integrated
+  DefectParams defects;  // cells that cannot be written; none by default
 };
 
 // Counts over the cells of one target bin [low, high).
@@ -96,7 +97,8 @@ ProgrammingSummary summarise(std::span<const double> targets, const ProgrammingS
 
 // Reads [prefix] of an open file: card, policy, relaxation (file names, relative to the folder of
 // `file`; absent: built-in defaults, which equal params/stanford_d_analog.toml, policy_wl_ramp.toml
-// and relaxation_log_time.toml), passes and the members of ArrayOptions.
+// and relaxation_log_time.toml), passes and the members of ArrayOptions and
+// DefectParams.
 ProgrammingSetup read_programming_setup(TomlFile& file, std::string_view prefix);
 
 // Everything that a result depends on besides targets and ids.
@@ -112,8 +114,6 @@ struct ParameterTable<devices::ArrayOptions> {
   static constexpr auto table = std::to_array<Parameter<S>>({
       {"wait", &S::wait, "s", 1e-3, 1e9, "from the last pass to inference"},
       {"pass_wait", &S::pass_wait, "s", 1e-3, 1e9, "from one pass to the check before the next"},
-      {"stuck_low", &S::stuck_low, "1", 0.0, 1.0, "share of cells stuck at low conductance"},
-      {"stuck_high", &S::stuck_high, "1", 0.0, 1.0, "share of cells stuck at high conductance"},
       {"level_width", &S::level_width, "S", 1e-9, 1e-3, "width of the target bins of the summary"},
   });
 };

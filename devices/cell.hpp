@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 
 #include "devices/memristor.hpp"
 #include "devices/select_transistor.hpp"
@@ -27,12 +28,18 @@ struct OperatingPoint {
   int iterations;           // Newton steps taken
 };
 
+// A transistor in series with the cell: current and slope by the cell voltage, falling with it.
+template <class T>
+concept SeriesTransistor = requires(const T& t, bool source_at_cell, double v) {
+  { drain_current(t, source_at_cell, v, v, v) } -> std::same_as<CurrentSlope>;
+};
+
 // Solves F(v) = I_cell(v) − I_D(v) = 0, F increasing, by Newton inside a shrinking bracket
 // [0, v_line]; a step that would leave it is replaced by bisection. Stops when a step is below
 // 20 µV: the error left is the next step, about its square over twice V0. `guess` starts it.
-template <class Curve>
-OperatingPoint solve_cell(const Curve& curve, const SelectTransistor& transistor,
-                          const CellBias& bias, double guess) {
+template <class Curve, SeriesTransistor Transistor>
+OperatingPoint solve_cell(const Curve& curve, const Transistor& transistor, const CellBias& bias,
+                          double guess) {
   const bool source_at_cell = bias.polarity == Polarity::reset;
   double low = 0.0, high = bias.v_line;
   double v = std::clamp(guess, low, high);

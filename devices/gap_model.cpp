@@ -37,7 +37,9 @@ Jacobian GapModel::evaluate(double v, double g) const {
   const CurrentSlope c = at(x).current(v);
   Jacobian j{c.current, c.slope, inside ? -c.current / p.g0 : 0.0, 0.0, 0.0, 0.0};
   const double gamma = enhancement(v >= 0.0, x);
-  if (std::abs(v) < p.v_guard || gamma * std::abs(v) / p.thickness < p.field_min) return j;
+  if (std::abs(v) < p.v_guard) return j;
+  const double field = gamma * std::abs(v) / p.thickness, share = field_factor(field);
+  if (share == 0.0) return j;
 
   const double t = temperature(v, c.current), kt = boltzmann_ev * t;
   const double u_over_gamma = (p.a0 / p.thickness) * v / kt, u = gamma * u_over_gamma,
@@ -46,7 +48,7 @@ Jacobian GapModel::evaluate(double v, double g) const {
                dforward = u - barrier > 0.0 ? 0.0 : forward;
   const double backward = -u - barrier > 0.0 ? 1.0 : std::exp(-u - barrier),
                dbackward = -u - barrier > 0.0 ? 0.0 : backward;
-  const double half = 0.5 * p.velocity;
+  const double half = 0.5 * p.velocity * share;
   const double free = -half * (forward - backward), drate_du = -half * (dforward + dbackward);
   const double drate_dbarrier = half * (dforward - dbackward);
 
@@ -64,7 +66,37 @@ Jacobian GapModel::evaluate(double v, double g) const {
   j.rate = free * factor;
   j.drate_dv = (drate_du * gamma * (p.a0 / p.thickness) / kt + drate_dt * dt_dv) * factor;
   j.drate_dx = (drate_du * u_over_gamma * dgamma_dg + drate_dt * dt_dg) * factor + free * dfactor;
+  if (share == 1.0) return j;
+  // On the rising threshold, share = s²(3 − 2s): ∂ln(share)/∂s = 6s(1 − s)/share.
+  const double s = (field / p.field_min - 1.0) / field_rise,
+               per_field = j.rate * 6.0 * s * (1.0 - s) / share / (field_rise * p.field_min);
+  j.drate_dv += per_field * gamma * (v >= 0.0 ? 1.0 : -1.0) / p.thickness;
+  j.drate_dx += per_field * dgamma_dg * std::abs(v) / p.thickness;
   return j;
+}
+
+Evaluation GapModel::evaluate(double v, const State& x) const {
+  const GapParams& p = params;
+  const double g = x[0];
+  const Jacobian j = evaluate(v, g);
+  Evaluation e;
+  e.current = j.current;
+  e.di_dv = j.di_dv;
+  e.di_dx[0] = j.di_dx;
+  e.rate[0] = j.rate;
+  e.drate_dv[0] = j.drate_dv;
+  e.drate_dx(0, 0) = j.drate_dx;
+  e.temperature = temperature(v, j.current);
+  if (std::abs(v) > v_limit) e.limits |= limit_voltage;
+  if (e.temperature > t_valid) e.limits |= limit_temperature;
+  const bool set = v >= 0.0;
+  if (std::abs(v) < p.v_guard || v == 0.0) return e;
+  const double gamma = enhancement(set, clipped(g));
+  if (gamma == 0.0) e.limits |= limit_field;
+  const double u = gamma * (p.a0 / p.thickness) * std::abs(v) / (boltzmann_ev * e.temperature);
+  if (u > p.activation / (boltzmann_ev * e.temperature)) e.limits |= limit_rate;
+  if (gamma > 0.0 && wall_factor(set, g) < 0.5) e.limits |= limit_wall;
+  return e;
 }
 
 GapModel GapModel::vary(const GapSpread& spread, RandomStream& stream) const {
@@ -90,10 +122,10 @@ Misfit GapModel::misfit(const GapParams& p, const GapSpread& spread) {
   return {};
 }
 
-double GapModel::settle(const GapSpread& spread, double before, double after,
-                        RandomStream& stream) const {
-  if (std::abs(after - before) <= spread.cycle_threshold) return after;
-  return clipped(after + spread.cycle_gap * stream.normal());
+State GapModel::settle(const GapSpread& spread, const State& before, const State& after,
+                       RandomStream& stream) const {
+  if (std::abs(after[0] - before[0]) <= spread.cycle_threshold) return after;
+  return state_of(clipped(after[0] + spread.cycle_gap * stream.normal()));
 }
 
 }  // namespace mho::devices

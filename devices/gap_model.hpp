@@ -9,8 +9,9 @@
 // 10.1109/SISPAD.2014.6931558; Jiang et al., IEEE TED 63, 1884 (2016), 10.1109/TED.2016.2545412.
 // Notation of the papers; kT in eV.
 // Guards: |V| ≤ 4 V inside sinh(V/V0); each of the two exponents of (2) ≤ 0, so a tip is never
-// faster than v0/2; γ = 0 where γ|V|/L < F_min (v1 card); dg/dt = 0 where |V| < v_guard; g is
-// clipped to [g_min, g_max] in (1)–(4) and an outward rate falls off as 1 − exp(−d/2 pm) with the
+// faster than v0/2; dg/dt = 0 where γ|V|/L < F_min (v1 card), rising to its full value within
+// 0.1 % of F_min, since behind a resistor the cell rests on that threshold; dg/dt = 0 where
+// |V| < v_guard; g is clipped to [g_min, g_max] in (1)–(4) and an outward rate falls off as 1 − exp(−d/2 pm) with the
 // distance d to the wall.
 // Noise of the published code (a Gaussian per accepted step) depends on the step size; scatter is
 // drawn once per pulse instead (settle).
@@ -62,7 +63,12 @@ struct GapModel {
   using Params = GapParams;
   using Spread = GapSpread;
   static constexpr std::string_view name = "stanford_gap";
+  static constexpr std::string_view title = "Stanford filament gap";
+  static constexpr int states = 1;
+  static constexpr double published_sign = 1.0;
+  static constexpr double t_valid = 2000.0;  // [K] beyond it a guard is reported, nothing is cut
   static constexpr double wall = 2e-12;   // [m] softness of the walls
+  static constexpr double field_rise = 1e-3;  // [1] share of F_min over which the threshold rises
   static constexpr double v_limit = 4.0;  // [V] largest |V| inside sinh(V/V0)
   static constexpr double nm = 1e-9;      // [m]
 
@@ -81,12 +87,36 @@ struct GapModel {
   template <class T>
   T rate(const T& v, const T& g) const;  // (1)–(4) and walls [m/s]
 
-  // The interface of Memristor (memristor.hpp).
+  // The interface of Memristor (memristor.hpp); the gap in m is the state, in nm that of the twin.
+  static std::array<StateInfo, 1> state_info() { return {{{"gap", "m"}}}; }
+  Evaluation evaluate(double v, const State& x) const;
+  State lower() const { return state_of(params.gap_min); }
+  State upper() const { return state_of(params.gap_max); }
+  State observe(const State& x) const { return x; }
+  State from_observed(const State& x) const { return x; }
+  State low_state() const { return upper(); }
+  State high_state() const { return lower(); }
+  State twin_state(const State& x) const { return x / nm; }
+  State from_twin(const State& volts) const { return volts * nm; }
+  GapModel vary(const GapSpread& spread, RandomStream& stream) const;
+  State settle(const GapSpread& spread, const State& before, const State& after,
+               RandomStream& stream) const;
+  State start_state(const GapSpread& spread) const { return state_of(clipped(spread.start_gap)); }
+  static GapSpread no_spread(
+      const GapParams& p);  // the same device every time, in its own gap range
+  static Misfit misfit(const GapParams& p, const GapSpread& spread);
+
+  // The interface of FastMemristor.
   struct Curve {
     double amplitude, v0;  // [A] I0 exp(−g/g0), [V]
     CurrentSlope current(double v) const;
+    double voltage(double i) const {  // [V] ≥ 0, below v_limit, i [A] ≥ 0
+      const double z = i / amplitude;
+      return v0 * std::log(z + std::sqrt(z * z + 1.0));
+    }
   };
   Curve at(double g) const { return {params.i0 * std::exp(-clipped(g) / params.g0), params.v0}; }
+  double log_slope() const { return -1.0 / params.g0; }   // [1/m] ∂ ln I/∂g
   double conductance(double v, double g) const;           // [S] I/V
   double state_rate(double v, double g, double i) const;  // [m/s]
   Jacobian evaluate(double v, double g) const;
@@ -94,18 +124,15 @@ struct GapModel {
   double state_min() const { return params.gap_min; }
   double state_max() const { return params.gap_max; }
   double guard_voltage() const { return params.v_guard; }
-  GapModel vary(const GapSpread& spread, RandomStream& stream) const;
-  double settle(const GapSpread& spread, double before, double after, RandomStream& stream) const;
-  double start_state(const GapSpread& spread) const { return clipped(spread.start_gap); }
-  static GapSpread no_spread(
-      const GapParams& p);  // the same device every time, in its own gap range
-  static Misfit misfit(const GapParams& p, const GapSpread& spread);
 
  private:
   template <class T>
   T clipped(const T& g) const {
     return g < params.gap_min ? T(params.gap_min) : g > params.gap_max ? T(params.gap_max) : g;
   }
+  // Share of the rate at a field γ|V|/L [V/m].
+  template <class T>
+  T field_factor(const T& field) const;
   // Factor of an outward rate: towards gap_min when closing, towards gap_max otherwise.
   template <class T>
   T wall_factor(bool closing, const T& g) const;
@@ -140,14 +167,24 @@ template <class T>
 T GapModel::free_rate(const T& v, const T& g, const T& t) const {
   using std::exp, std::abs;
   const T gamma = enhancement(v >= 0.0, g);
-  if (gamma * abs(v) / params.thickness < params.field_min) return T(0.0);
+  const T share = field_factor(T(gamma * abs(v) / params.thickness));
+  if (share == 0.0) return T(0.0);
   const T kt = boltzmann_ev * t;
   const T u = gamma * (params.a0 / params.thickness) * v / kt, barrier = params.activation / kt;
   const auto capped = [](const T& x) { return x > 0.0 ? T(1.0) : T(exp(x)); };
   // Beyond |u| = 20 the smaller exponential is below the rounding of the larger.
-  if (u > 20.0) return -0.5 * params.velocity * capped(u - barrier);
-  if (u < -20.0) return 0.5 * params.velocity * capped(-u - barrier);
-  return -0.5 * params.velocity * (capped(u - barrier) - capped(-u - barrier));
+  const T scale = 0.5 * params.velocity * share;
+  if (u > 20.0) return -scale * capped(u - barrier);
+  if (u < -20.0) return scale * capped(-u - barrier);
+  return -scale * (capped(u - barrier) - capped(-u - barrier));
+}
+
+template <class T>
+T GapModel::field_factor(const T& field) const {
+  if (params.field_min <= 0.0) return T(1.0);
+  const T p = (field / params.field_min - 1.0) / field_rise;
+  if (p <= 0.0) return T(0.0);
+  return p >= 1.0 ? T(1.0) : T(p * p * (3.0 - 2.0 * p));
 }
 
 template <class T>
@@ -166,7 +203,7 @@ T GapModel::rate(const T& v, const T& g) const {
   return free_rate(v, inside, temperature(v, current(v, inside))) * wall_factor(v >= 0.0, g);
 }
 
-static_assert(Memristor<GapModel>);
+static_assert(FastMemristor<GapModel>);
 
 }  // namespace mho::devices
 

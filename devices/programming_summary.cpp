@@ -86,6 +86,9 @@ void add_to_key(CacheKey& key, const ProgrammingSetup& setup) {
   key.add("max_held", std::int64_t{setup.policy.max_held});
   add_table(key, setup.relaxation);
   add_table(key, setup.options);
+  if (setup.pulses.pair != PulsePair::dormand_prince)
+    key.add("pulse pair", setup.pulses.tolerance);
+  add_table(key, setup.defects);
   key.add("passes", std::int64_t{setup.options.passes});
 }
 

@@ -1,0 +1,153 @@
+// Retention: Arrhenius time, drift of a gap without bias, conductance against temperature.
+#include <doctest/doctest.h>
+
+#include <boost/math/quadrature/gauss_kronrod.hpp>
+#include <cmath>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "devices/memristor.hpp"
+#include "devices/relaxation.hpp"
+#include "devices/retention.hpp"
+
+using namespace mho;
+using namespace mho::devices;
+
+namespace {
+constexpr double year = 365.25 * 86400.0;  // [s]
+const std::string params_folder = std::string(MHO_SOURCE_DIR) + "/devices/params/";
+}  // namespace
+
+TEST_CASE(
+    "acceleration: a group over temperatures, 1 at rest, growing with temperature and energy") {
+  for (const double ea : {0.6, 1.24, 1.5})
+    for (const double t1 : {250.0, 300.0, 358.0})
+      for (const double t2 : {280.0, 400.0, 533.0})
+        for (const double t3 : {300.0, 450.0})
+          CHECK(acceleration(ea, t1, t2) * acceleration(ea, t2, t3) ==
+                doctest::Approx(acceleration(ea, t1, t3)).epsilon(1e-12));
+  CHECK(acceleration(1.24, 300.0, 300.0) == 1.0);
+  CHECK(acceleration(0.0, 300.0, 500.0) == 1.0);
+  double last = 0.0;
+  for (double t = 250.0; t < 600.0; t += 10.0) {
+    const double af = acceleration(1.24, 300.0, t);
+    CHECK(af > last);
+    CHECK((af > 1.0) == (t > 300.0));
+    last = af;
+  }
+  CHECK(acceleration(1.5, 300.0, 358.0) > acceleration(1.2, 300.0, 358.0));
+  // By hand: 1.2/8.617333e-5 = 13925.42 K; 1/300 − 1/358.15 = 5.412071e-4 1/K.
+  CHECK(acceleration(1.2, 300.0, 358.15) ==
+        doctest::Approx(std::exp(13925.42 * 5.412071e-4)).epsilon(1e-5));
+}
+
+TEST_CASE("equivalent time: additive, and the integral of the rate over a ramp of temperature") {
+  RetentionParams p;
+  const std::vector<Dwell> both{{3600.0, 400.0}, {86400.0, 300.0}};
+  CHECK(equivalent_time(p, both) ==
+        doctest::Approx(equivalent_time(p, std::vector{both[0]}) + 86400.0).epsilon(1e-14));
+  // Ramp 300 to 420 K in an hour as n dwells at the middle temperature against the integral of
+  // exp(−Ea/kT)/exp(−Ea/kT_ref): second order in 1/n.
+  const auto rate = [&](double t) {
+    const double temperature = 300.0 + 120.0 * t / 3600.0;
+    return std::exp(-p.activation / (boltzmann_ev * temperature)) /
+           std::exp(-p.activation / (boltzmann_ev * p.t_ref));
+  };
+  const double exact =
+      boost::math::quadrature::gauss_kronrod<double, 61>::integrate(rate, 0.0, 3600.0, 10, 1e-12);
+  double last = 0.0;
+  for (const int n : {40, 80, 160}) {
+    std::vector<Dwell> dwells;
+    for (int i = 0; i < n; ++i) dwells.push_back({3600.0 / n, 300.0 + 120.0 * (i + 0.5) / n});
+    const double error = std::abs(equivalent_time(p, dwells) / exact - 1.0);
+    if (last > 0.0) CHECK(last / error == doctest::Approx(4.0).epsilon(0.05));
+    last = error;
+  }
+  // (Ea ΔT/(k T²))²/24 with ΔT = 0.75 K at the hot end, where the integral comes from: 1.6e-4.
+  CHECK(last < 2e-4);
+}
+
+TEST_CASE("a hot relaxation is the relaxation at the reference temperature, later") {
+  const RetentionParams retention;
+  const RelaxationParams relaxation;
+  RandomStream a(1, 0, 0, 0, Purpose::relaxation), b = a;
+  const double hot = equivalent_time(retention, std::vector<Dwell>{{600.0, 320.0}});
+  CHECK(hot > 600.0);
+  CHECK(relax(relaxation, 20e-6, hot, a) ==
+        relax(relaxation, 20e-6, 600.0 * acceleration(retention.activation, 300.0, 320.0), b));
+  CHECK(relaxation_variance(relaxation, 20e-6, hot) >
+        relaxation_variance(relaxation, 20e-6, 600.0));
+}
+
+TEST_CASE("drift without bias: published figures of the sky130 cell, Arrhenius, walls") {
+  const GapDrift p;
+  // One printed digit: 4e-16 nm/s at 300 K, 4e-12 at 85 °C, 5e-9 at 150 °C.
+  CHECK(drift_rate(p, 1e-9, 0.0, 300.0) * 1e9 == doctest::Approx(4e-16).epsilon(0.13));
+  CHECK(drift_rate(p, 1e-9, 0.0, 358.15) * 1e9 == doctest::Approx(4e-12).epsilon(0.13));
+  CHECK(drift_rate(p, 1e-9, 0.0, 423.15) * 1e9 == doctest::Approx(5e-9).epsilon(0.13));
+  const auto after = [&](double t) {
+    return drift_gap(p, 0.1e-9, 0.0, std::vector<Dwell>{{10.0 * year, t}});
+  };
+  CHECK(after(358.15) - 0.1e-9 == doctest::Approx(1e-12).epsilon(0.3));  // 1e-3 nm in ten years
+  CHECK(after(423.15) <= p.gap_max);
+  CHECK(after(423.15) > 1.5e-9);  // 1.7 nm: at the wall or close to it
+  CHECK(drift_gap(p, 0.1e-9, 0.0, std::vector<Dwell>{{10.0 * year, 500.0}}) == p.gap_max);
+
+  GapDrift equal = p;
+  equal.closing = equal.opening;
+  CHECK(drift_rate(equal, 1e-9, 0.0, 400.0) == 0.0);
+  // With one barrier alone the drift is Arrhenius: a bake equals its equivalent time.
+  GapDrift single = p;
+  single.closing = 5.0;
+  RetentionParams retention;
+  retention.activation = single.opening;
+  const std::vector<Dwell> bake{{3600.0, 380.0}, {7200.0, 400.0}, {1800.0, 360.0}};
+  const double hot = drift_gap(single, 0.3e-9, 0.0, bake),
+               cold = drift_gap(
+                   single, 0.3e-9, 0.0,
+                   std::vector<Dwell>{{equivalent_time(retention, bake), retention.t_ref}});
+  CHECK(hot > 0.3001e-9);
+  CHECK(hot - 0.3e-9 == doctest::Approx(cold - 0.3e-9).epsilon(1e-8));
+}
+
+TEST_CASE("drift under bias: SET closes, RESET opens, a solution by separation agrees") {
+  const GapDrift p;
+  CHECK(drift_rate(p, 1e-9, 0.1, 358.0) < 0.0);
+  CHECK(drift_rate(p, 1e-9, -0.1, 358.0) > 0.0);
+  // ∫ dg/rate(g) from start to end is the time.
+  const double start = 0.5e-9, v = -0.1, t = 358.0, duration = 30.0 * 86400.0;
+  const double end = drift_gap(p, start, v, std::vector<Dwell>{{duration, t}});
+  REQUIRE(end > start + 1e-12);
+  REQUIRE(end < p.gap_max);
+  const auto slowness = [&](double g) { return 1.0 / drift_rate(p, g, v, t); };
+  CHECK(boost::math::quadrature::gauss_kronrod<double, 61>::integrate(
+            slowness, start, end, 10, 1e-12) == doctest::Approx(duration).epsilon(1e-6));
+}
+
+TEST_CASE("conductance against temperature: metallic above, activated below, held outside") {
+  const RetentionParams p;
+  CHECK(temperature_coefficient(p, 1e-6) == doctest::Approx(2e-3));
+  CHECK(temperature_coefficient(p, 0.1e-6) == doctest::Approx(2e-3));
+  CHECK(temperature_coefficient(p, 100e-6) == doctest::Approx(-1e-3));
+  CHECK(temperature_coefficient(p, 1e-3) == doctest::Approx(-1e-3));
+  CHECK(temperature_coefficient(p, 10e-6) == doctest::Approx(0.5e-3));
+  double last = 1.0;
+  for (double g = 1e-7; g < 1e-3; g *= 1.3) {
+    CHECK(temperature_coefficient(p, g) <= last);
+    last = temperature_coefficient(p, g);
+    CHECK(conductance_at(p, g, 300.0, 300.0) == g);
+  }
+  CHECK(conductance_at(p, 1e-6, 300.0, 350.0) == doctest::Approx(1.1e-6));
+  CHECK(conductance_at(p, 100e-6, 300.0, 350.0) == doctest::Approx(95e-6));
+  RetentionParams steep;
+  steep.c_low = 5e-3;
+  CHECK_THROWS_AS(conductance_at(steep, 1e-6, 300.0, 50.0), Error);
+}
+
+TEST_CASE("the built-in retention is the shipped file") {
+  const RetentionParams file = load_retention(params_folder + "retention.toml"), built_in;
+  for (const auto& p : ParameterTable<RetentionParams>::table) {
+    CAPTURE(p.key);
+    CHECK(file.*p.member == doctest::Approx(built_in.*p.member).epsilon(1e-14));
+  }
+}
