@@ -130,11 +130,13 @@ void command(const char* text) {
   ngSpice_Command(copy.data());
 }
 
-// Without these a later run may show values of this circuit, and memory grows.
+// Without these a later run may show values of this circuit, and memory grows. ngspice remembers each command, as lines of a
+// script, until it is handed a null one (1.2 KiB for the commands of a run).
 void clear_circuit() {
   command("delete all");
   command("destroy all");
   command("remcirc");
+  ngSpice_Command(nullptr);
 }
 
 // The title is line 1 of the deck, so line n of the netlist is its line n + 1.
@@ -153,7 +155,7 @@ std::vector<std::string> deck_lines(const TransientRequest& request) {
   }
   lines.push_back(save);
   lines.push_back(".options " + request.options);
-  lines.push_back(fmt::format(".tran {:.17g} {:.17g} 0 {:.17g}", request.dt_max, request.t_stop, request.dt_max));
+  lines.push_back(fmt::format(".tran {:.17g} {:.17g} 0 {:.17g}{}", request.dt_max, request.t_stop, request.dt_max, request.use_ic ? " uic" : ""));
   lines.push_back(".end");
   return lines;
 }
@@ -206,6 +208,7 @@ TransientStats Session::transient(const TransientRequest& request, const Hooks& 
   pointers.push_back(nullptr);
   const double cpu_start = cpu_now();
   ngSpice_Circ(pointers.data());
+  link.stats.load_seconds = cpu_now() - cpu_start;
   const bool refused = link.failed || link.dead;
   if (!refused) {
     command("stop when v(mhostop) > 0.5");

@@ -30,12 +30,14 @@ struct TransientRequest {
   double t_stop = 0.0;                // [s]
   double dt_max = 2e-9;               // [s]
   std::string options;                // text after .options
+  bool use_ic = false;                // start from the initial conditions of the netlist, without an operating point
 };
 
 struct TransientStats {
   size_t accepted = 0;       // time points
   double t_reached = 0.0;    // [s]
-  double cpu_seconds = 0.0;  // [s] of this process
+  double cpu_seconds = 0.0;  // [s] of this process, reading the netlist included
+  double load_seconds = 0.0;  // [s] of that, reading the netlist
 };
 
 class Session {
