@@ -16,6 +16,15 @@ void add_validate_fastpath(CLI::App& validate);
 void add_validate_array(CLI::App& validate);
 void add_neuron_simulate(CLI::App& neuron);     // mho neuron …
 void add_neuron_levels(CLI::App& neuron);
+void add_validate_devices(CLI::App& validate);
+void add_device_list(CLI::App& device);         // mho device …
+void add_device_show(CLI::App& device);
+void add_device_iv(CLI::App& device);
+void add_device_pulse(CLI::App& device);
+void add_device_program(CLI::App& device);
+void add_device_relax(CLI::App& device);
+void add_device_export(CLI::App& device);
+void add_device_fit(CLI::App& device);
 void add_config(CLI::App& mho);           // mho config check | dump
 void add_train(CLI::App& mho);
 void add_version(CLI::App& mho);
