@@ -1,51 +1,22 @@
 #include "devices/relaxation_data.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
 #include <map>
-#include <memory>
 #include <string_view>
 
 #include "core/errors.hpp"
+#include "core/gzip_file.hpp"
 #include "core/random.hpp"
 
 namespace mho::devices {
 namespace {
 constexpr double largest_conductance = 1.0;  // [S] more is taken as a wrong column
 constexpr double longest_time = 1e10;        // [s]
-
-struct GzClose {
-  void operator()(gzFile file) const { gzclose(file); }
-};
-using GzHandle = std::unique_ptr<gzFile_s, GzClose>;
-
-// The whole text; zlib passes a file that is not gzip through unchanged.
-std::string unpacked(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) throw IoError(path, "is a folder, not a file");
-  const GzHandle file(gzopen(path.c_str(), "rb"));
-  if (!file) throw IoError(path, fmt::format("cannot be read: {}", std::strerror(errno)));
-  std::string text;
-  std::array<char, 1 << 16> buffer;
-  while (true) {
-    const int got = gzread(file.get(), buffer.data(), static_cast<unsigned>(buffer.size()));
-    int code = Z_OK;
-    const char* what = gzerror(file.get(), &code);
-    if (got < 0 || code == Z_BUF_ERROR)
-      throw IoError(path, fmt::format("cannot be unpacked: {}",
-                                      code == Z_ERRNO ? std::strerror(errno) : what));
-    if (got == 0) return text;
-    text.append(buffer.data(), static_cast<size_t>(got));
-  }
-}
 
 constexpr std::array<std::string_view, 7> columns{
     "address", "time", "resistance", "conductance", "start conductance", "range", "nominal time"};
@@ -92,7 +63,7 @@ void check(const Row& row, const Source& source) {
 }  // namespace
 
 std::vector<MeasuredCell> read_measured_relaxation(const std::string& path) {
-  const std::string text = unpacked(path);
+  const std::string text = read_gzip_text(path);
   std::map<std::uint32_t, MeasuredCell> cells;
   std::string_view rest = text;
   for (Source source{path, 1}; !rest.empty(); ++source.line) {

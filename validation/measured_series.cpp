@@ -1,46 +1,17 @@
 #include "validation/measured_series.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
-#include <array>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
-#include <memory>
 #include <string_view>
 
 #include "core/errors.hpp"
+#include "core/gzip_file.hpp"
 
 namespace mho::validation {
 namespace {
 constexpr double largest_conductance = 1.0;  // [S] more is taken as a wrong unit
-
-struct Close {
-  void operator()(gzFile file) const { gzclose(file); }
-};
-
-// All of a file, unpacked; what is not gzip comes as it is.
-std::string text_of(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) throw IoError(path, "is a folder, not a file");
-  const std::unique_ptr<gzFile_s, Close> file(gzopen(path.c_str(), "rb"));
-  if (!file) throw IoError(path, fmt::format("cannot be read: {}", std::strerror(errno)));
-  std::string text;
-  std::array<char, 1 << 16> piece;
-  for (int got = 1; got > 0;) {
-    got = gzread(file.get(), piece.data(), static_cast<unsigned>(piece.size()));
-    int code = Z_OK;
-    const char* what = gzerror(file.get(), &code);
-    if (got < 0 || code == Z_BUF_ERROR)  // the second: cut off in the middle
-      throw IoError(path, fmt::format("cannot be unpacked: {}",
-                                      code == Z_ERRNO ? std::strerror(errno) : what));
-    text.append(piece.data(), static_cast<size_t>(got));
-  }
-  return text;
-}
 
 double number(std::string_view word, size_t column, const std::string& path, int line) {
   double value = 0.0;
@@ -69,7 +40,7 @@ MeasuredSeries parse(std::string_view line, const std::string& path, int number_
 }  // namespace
 
 std::vector<MeasuredSeries> read_measured_series(const std::string& path) {
-  const std::string text = text_of(path);
+  const std::string text = read_gzip_text(path);
   std::vector<MeasuredSeries> all;
   std::string_view rest = text;
   for (int line = 1; !rest.empty(); ++line) {
