@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "circuits/pdk.hpp"
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
 #include "core/json_file.hpp"
@@ -114,8 +115,9 @@ std::string transistor_lines(const Load& load, const SpiceDeviceOptions& o) {
       load.v_wl_set == load.v_wl_reset
           ? fmt::format("vwl wl 0 {:.17g}\n", load.v_wl_set)
           : fmt::format("bwl wl 0 v=v(sl)>0 ? {:.17g} : {:.17g}\n", load.v_wl_reset, load.v_wl_set);
-  if (o.transistor) {
-    const SpiceTransistor& t = *o.transistor;
+  const auto* level1 = std::get_if<devices::SelectTransistor>(&*load.transistor);
+  if (o.transistor || !level1) {
+    const SpiceTransistor t = o.transistor ? *o.transistor : thick_oxide_transistor();
     return text + fmt::format("{}{}sel be wl sl 0 {} {}\n", t.cards, t.subcircuit ? 'x' : 'm',
                               t.name, t.size);
   }
@@ -124,7 +126,7 @@ std::string transistor_lines(const Load& load, const SpiceDeviceOptions& o) {
          fmt::format(
              ".model mho_select nmos level=1 kp={:.17g} vto={:.17g} lambda=0 gamma=0 is=1e-30\n"
              "msel be wl sl 0 mho_select w=1u l=1u\n",
-             load.transistor->beta, load.transistor->v_to);
+             level1->beta, level1->v_to);
 }
 
 // Collects accepted time points.
@@ -191,8 +193,8 @@ class Recorder {
 }  // namespace
 
 SpiceTransistor thick_oxide_transistor() {
-  return {read_text_file(data_path("netlists/card_130nm.lib")), "n50",
-          "w=1u l=0.5u ad=0.29p as=0.29p pd=2.58u ps=2.58u"};
+  const TransistorModels models = thick_transistor_models();
+  return {models.text, models.nmos_thick, "w=1u l=0.5u ad=0.29p as=0.29p pd=2.58u ps=2.58u"};
 }
 
 DeviceDeck device_deck(const AnyMemristor& model, const Load& load, const Drive& drive,

@@ -24,8 +24,9 @@ struct SpiceTransistor {
   std::string size;   // text after the name: "w=1u l=0.5u ..."
   bool subcircuit = false;
 };
-// The thick-oxide transistor 1/0.5 um of netlists/cell.sub with its card of
-// netlists/card_130nm.lib.
+// The thick-oxide transistor 1/0.5 um of netlists/cell.sub: from the sky130 installation that
+// PDK_ROOT and PDK name, else its card of netlists/card_130nm.lib (circuits/pdk.hpp). It also stands
+// for a ThickTransistor of the load.
 SpiceTransistor thick_oxide_transistor();
 
 struct SpiceDeviceOptions {

@@ -44,7 +44,7 @@ devices::Card load_device(const DeviceOptions& options) {
   if (!is_file) {
     std::string known;
     bool found = false;
-    for (const std::string& p : card_paths()) {
+    for (const std::string& p : devices::card_files(data_path("devices/params"))) {
       const std::string name = std::filesystem::path(p).stem().string();
       known += (known.empty() ? "" : ", ") + name;
       if (name == options.card) {
@@ -61,15 +61,14 @@ devices::Card load_device(const DeviceOptions& options) {
   return card;
 }
 
-devices::AnyMemristor model_of(const devices::Card& card) {
-  return std::visit([](const auto& d) { return devices::AnyMemristor(d.model); }, card.device);
-}
-
 void add_load_options(CLI::App& command, LoadOptions& o) {
   add_quantity(command, "--r-series", o.r_series, "ohm", 0.0, 1e12, "series resistance");
   add_quantity(command, "--compliance", o.compliance, "A", 0.0, 1e3, "largest current of the SET polarity; 0: none");
-  add_quantity(command, "--wl", o.v_wl, "V", 0.0, 20.0, "1T1R: word line of the card's select transistor; 0: no transistor");
+  add_quantity(command, "--wl", o.v_wl, "V", 0.0, 20.0, "1T1R: word line; 0: no transistor");
   add_quantity(command, "--wl-reset", o.v_wl_reset, "V", 0.0, 20.0, "1T1R: word line during RESET")->default_str("that of --wl");
+  command.add_option("--transistor", o.transistor, "level1: of the card; n50: the 5 V transistor, in ngspice its BSIM4 card or that of PDK_ROOT/PDK, in the ODE its compact form")
+      ->check(CLI::IsMember({"level1", "n50"}))
+      ->capture_default_str();
   command.add_option("--start", o.start, "low, high, or the states by name, e.g. gap=1.2 nm")->type_name("STATE")->capture_default_str();
   command.add_option("--engine", o.engine, "ode, ngspice or both")->check(CLI::IsMember({"ode", "ngspice", "both"}))->capture_default_str();
   command.add_option("--method", o.method, "step of the ODE engine")->check(CLI::IsMember({"rosenbrock", "dormand_prince"}))->capture_default_str();
@@ -80,7 +79,8 @@ devices::Load load_of(const LoadOptions& o, const devices::Card& card) {
   load.r_series = o.r_series;
   if (o.compliance > 0.0) load.compliance = o.compliance;
   if (o.v_wl > 0.0) {
-    load.transistor = card.transistor;
+    if (o.transistor == "n50") load.transistor = devices::load_thick_transistor(data_path("devices/params/transistor_n50.toml"));
+    else load.transistor = card.transistor;
     load.v_wl_set = o.v_wl;
     load.v_wl_reset = o.v_wl_reset >= 0.0 ? o.v_wl_reset : o.v_wl;
   }
@@ -158,16 +158,6 @@ void write_trace(const std::string& path, const devices::AnyMemristor& model, co
 void deliver(const DeviceOptions& options, const std::string& name, const Json& json, const std::string& text) {
   if (!options.out.empty()) write_json_file(fmt::format("{}/{}.json", options.out, name), json);
   fmt::print("{}", options.json ? json.dump(1) + "\n" : text);
-}
-
-std::vector<std::string> card_paths() {
-  std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(data_path("devices/params"))) {
-    if (entry.path().extension() != ".toml") continue;
-    if (TomlFile(entry.path().string()).has("model")) paths.push_back(entry.path().string());
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
 }
 
 }  // namespace mho::cli

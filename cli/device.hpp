@@ -27,12 +27,11 @@ struct DeviceOptions {
 void add_device_options(CLI::App& command, DeviceOptions& options);
 // The card with its overrides applied and checked. Throws ConfigError, IoError, Error.
 devices::Card load_device(const DeviceOptions& options);
-devices::AnyMemristor model_of(const devices::Card& card);
 
 struct LoadOptions {
   double r_series = 0.0, compliance = 0.0, v_wl = 0.0, v_wl_reset = -1.0;
   std::string start = "low";  // low, high, or name=value,…
-  std::string engine = "ode", method = "rosenbrock";
+  std::string engine = "ode", method = "rosenbrock", transistor = "level1";
 };
 void add_load_options(CLI::App& command, LoadOptions& options);
 devices::Load load_of(const LoadOptions& options, const devices::Card& card);
@@ -49,8 +48,5 @@ void write_trace(const std::string& path, const devices::AnyMemristor& model, co
 
 // Writes `json` to OUT/name.json if --out is given; prints it, or the text.
 void deliver(const DeviceOptions& options, const std::string& name, const Json& json, const std::string& text);
-
-// Paths of all cards in devices/params, by name.
-std::vector<std::string> card_paths();
 
 }  // namespace mho::cli

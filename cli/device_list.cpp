@@ -5,6 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/device.hpp"
+#include "core/data_path.hpp"
 #include "core/units.hpp"
 
 namespace mho::cli {
@@ -13,7 +14,7 @@ namespace {
 void list(bool as_json) {
   Json json = Json::array();
   std::string text = fmt::format("{:<24}{:<16}{:>12}{:>12}  {}\n", "card", "model", "low [S]", "high [S]", "source");
-  for (const std::string& path : card_paths()) {
+  for (const std::string& path : devices::card_files(data_path("devices/params"))) {
     const devices::Card card = devices::load_card(path);
     const devices::AnyMemristor model = model_of(card);
     // In the RESET polarity's small signal some models conduct otherwise; a read is in the SET polarity.

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+
 namespace mho::devices {
 namespace {
 // Fills a table of which every key must be there: a card that leaves a parameter out would be a
@@ -46,6 +49,20 @@ Card read_card(TomlFile& file) {
   card.device = read_any(file, std::type_identity<AnyMemristor>{});
   file.read("transistor", card.transistor);
   return card;
+}
+
+AnyMemristor model_of(const Card& card) {
+  return std::visit([](const auto& device) { return AnyMemristor(device.model); }, card.device);
+}
+
+std::vector<std::string> card_files(const std::string& folder) {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (const std::string path = entry.path().string();
+        entry.path().extension() == ".toml" && TomlFile(path).has("model"))
+      paths.push_back(path);
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 Card load_card(const std::string& path) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 #include "core/toml_file.hpp"
 #include "devices/models.hpp"
@@ -39,5 +40,10 @@ struct Card {
 // Throws ConfigError, IoError.
 Card load_card(const std::string& path);
 Card read_card(TomlFile& file);
+
+AnyMemristor model_of(const Card& card);
+
+// Paths of the card files in `folder`, sorted: its TOML files that name a model.
+std::vector<std::string> card_files(const std::string& folder);
 
 }  // namespace mho::devices

@@ -15,18 +15,24 @@ struct LoadCurrent {
   double current, di_dv, di_ddrive;  // [A], [S], [S]
 };
 
+LoadCurrent through(const SelectTransistor& t, bool set, double wl, double drive, double v) {
+  const CurrentSlope at = drain_current(t, !set, wl, drive, v);
+  // V_DS alone moves with the raised line: ∂I/∂V_DS. In SET that is −∂I/∂v; in RESET v moves V_GS too.
+  const double overdrive = wl - t.v_to - v, v_ds = drive - v;
+  const double di_ddrive = set ? -at.slope : at.current > 0.0 && v_ds < overdrive ? t.beta * (overdrive - v_ds) : 0.0;
+  return {at.current, at.slope, di_ddrive};
+}
+
+LoadCurrent through(const ThickTransistor& t, bool set, double wl, double drive, double v) {
+  const TransistorCurrent at = set ? static_current(t, wl, drive - v, 0.0) : static_current(t, wl, drive, v);
+  return {at.current, set ? -at.by_drain : at.by_source, at.by_drain};
+}
+
 // drive: magnitude [V]; set: its polarity.
 LoadCurrent load_current(const Load& load, bool set, double drive, double v) {
   if (load.transistor) {
     const double wl = set ? load.v_wl_set : load.v_wl_reset;
-    const CurrentSlope at = drain_current(*load.transistor, !set, wl, drive, v);
-    // ∂I/∂drive: V_DS alone moves with the raised line, so it is ∂I/∂V_DS. In SET that is −∂I/∂v; in RESET v moves V_GS too.
-    double di_ddrive = -at.slope;
-    if (!set && at.current > 0.0) {
-      const double overdrive = wl - load.transistor->v_to - v, v_ds = drive - v;
-      di_ddrive = v_ds >= overdrive ? 0.0 : load.transistor->beta * (overdrive - v_ds);
-    }
-    return {at.current, at.slope, di_ddrive};
+    return std::visit([&](const auto& t) { return through(t, set, wl, drive, v); }, *load.transistor);
   }
   const double g = 1.0 / load.r_series;
   return {(drive - v) * g, -g, g};

@@ -2,11 +2,16 @@
 #pragma once
 #include <limits>
 #include <optional>
+#include <variant>
 
 #include "devices/models.hpp"
 #include "devices/select_transistor.hpp"
+#include "devices/thick_transistor.hpp"
 
 namespace mho::devices {
+
+// Level 1, or the compact form of the circuits rung's thick-oxide transistor.
+using AnyTransistor = std::variant<SelectTransistor, ThickTransistor>;
 
 // A series resistance, a compliance of the SET polarity, and the select transistor of a 1T1R cell; any of them may be absent.
 // With a transistor the resistance must be 0: SET raises the bit line over a grounded source, RESET the source line with
@@ -14,7 +19,7 @@ namespace mho::devices {
 struct Load {
   double r_series = 0.0;                                          // [ohm]
   double compliance = std::numeric_limits<double>::infinity();    // [A] largest current when the drive is positive
-  std::optional<SelectTransistor> transistor;
+  std::optional<AnyTransistor> transistor;
   double v_wl_set = 3.0, v_wl_reset = 3.0;                        // [V] word line while the drive is positive, negative
 };
 

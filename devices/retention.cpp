@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/numeric/odeint/integrate/integrate_adaptive.hpp>
-#include <boost/numeric/odeint/stepper/generation.hpp>
 #include <cmath>
 
 #include "core/errors.hpp"
@@ -35,30 +33,6 @@ double conductance_at(const RetentionParams& p, double g, double t0, double t) {
         "conductance {} S at {} K: no linear temperature coefficient carries it to {} K", g, t0,
         t));
   return g * factor;
-}
-
-double drift_rate(const GapDrift& p, double gap, double v, double t) {
-  const double x = gap / 1e-9, kt = boltzmann_ev * t;
-  const double field = std::max(0.0, p.gamma0 + p.gamma1 * x * x * x) * p.a0 / p.thickness * v;
-  // A factor taken out keeps the small difference of equal barriers exact.
-  return p.velocity * std::exp(-(p.opening + field) / kt) *
-         -std::expm1((p.opening - p.closing + 2.0 * field) / kt);
-}
-
-double drift_gap(const GapDrift& p, double gap, double v, std::span<const Dwell> dwells) {
-  namespace ode = boost::numeric::odeint;
-  const auto stepper = ode::make_controlled<ode::runge_kutta_dopri5<double>>(1e-18, 1e-10);
-  for (const Dwell& d : dwells) {
-    if (d.time <= 0.0) continue;
-    const auto rate = [&](double g, double& dg, double) {
-      dg = g < p.gap_min || g > p.gap_max ? 0.0 : drift_rate(p, g, v, d.temperature);
-    };
-    const double speed = std::abs(drift_rate(p, gap, v, d.temperature));
-    const double first = speed > 0.0 ? std::min(d.time, 1e-3 * p.thickness / speed) : d.time;
-    ode::integrate_adaptive(stepper, rate, gap, 0.0, d.time, first);
-    gap = std::clamp(gap, p.gap_min, p.gap_max);
-  }
-  return gap;
 }
 
 RetentionParams load_retention(const std::string& path) {

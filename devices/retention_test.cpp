@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "devices/memristor.hpp"
+#include "devices/card.hpp"
 #include "devices/relaxation.hpp"
 #include "devices/retention.hpp"
+#include "devices/transient.hpp"
 
 using namespace mho;
 using namespace mho::devices;
@@ -79,49 +80,54 @@ TEST_CASE("a hot relaxation is the relaxation at the reference temperature, late
         relaxation_variance(relaxation, 20e-6, 600.0));
 }
 
-TEST_CASE("drift without bias: published figures of the sky130 cell, Arrhenius, walls") {
-  const GapDrift p;
-  // One printed digit: 4e-16 nm/s at 300 K, 4e-12 at 85 °C, 5e-9 at 150 °C.
-  CHECK(drift_rate(p, 1e-9, 0.0, 300.0) * 1e9 == doctest::Approx(4e-16).epsilon(0.13));
-  CHECK(drift_rate(p, 1e-9, 0.0, 358.15) * 1e9 == doctest::Approx(4e-12).epsilon(0.13));
-  CHECK(drift_rate(p, 1e-9, 0.0, 423.15) * 1e9 == doctest::Approx(5e-9).epsilon(0.13));
-  const auto after = [&](double t) {
-    return drift_gap(p, 0.1e-9, 0.0, std::vector<Dwell>{{10.0 * year, t}});
-  };
-  CHECK(after(358.15) - 0.1e-9 == doctest::Approx(1e-12).epsilon(0.3));  // 1e-3 nm in ten years
-  CHECK(after(423.15) <= p.gap_max);
-  CHECK(after(423.15) > 1.5e-9);  // 1.7 nm: at the wall or close to it
-  CHECK(drift_gap(p, 0.1e-9, 0.0, std::vector<Dwell>{{10.0 * year, 500.0}}) == p.gap_max);
+namespace {
+// The sky130 card at an ambient temperature [K].
+Sky130Model sky130_at(double t) {
+  Sky130Model model = std::get<Device<Sky130Model>>(load_card(params_folder + "sky130_reram.toml").device).model;
+  model.params.t_amb = t;
+  return model;
+}
+double drift(const Sky130Model& model, double gap, double v) {
+  return model.evaluate(v, state_of(gap, model.params.t_amb)).rate[0];
+}
+}  // namespace
 
-  GapDrift equal = p;
-  equal.closing = equal.opening;
-  CHECK(drift_rate(equal, 1e-9, 0.0, 400.0) == 0.0);
-  // With one barrier alone the drift is Arrhenius: a bake equals its equivalent time.
-  GapDrift single = p;
-  single.closing = 5.0;
-  RetentionParams retention;
-  retention.activation = single.opening;
-  const std::vector<Dwell> bake{{3600.0, 380.0}, {7200.0, 400.0}, {1800.0, 360.0}};
-  const double hot = drift_gap(single, 0.3e-9, 0.0, bake),
-               cold = drift_gap(
-                   single, 0.3e-9, 0.0,
-                   std::vector<Dwell>{{equivalent_time(retention, bake), retention.t_ref}});
-  CHECK(hot > 0.3001e-9);
-  CHECK(hot - 0.3e-9 == doctest::Approx(cold - 0.3e-9).epsilon(1e-8));
+TEST_CASE("drift without bias: published figures of the sky130 cell, and walls after ten years") {
+  // One printed digit: 4e-16 nm/s at 300 K, 4e-12 at 85 °C, 5e-9 at 150 °C.
+  CHECK(drift(sky130_at(300.0), 1e-9, 0.0) * 1e9 == doctest::Approx(4e-16).epsilon(0.13));
+  CHECK(drift(sky130_at(358.15), 1e-9, 0.0) * 1e9 == doctest::Approx(4e-12).epsilon(0.13));
+  CHECK(drift(sky130_at(423.15), 1e-9, 0.0) * 1e9 == doctest::Approx(5e-9).epsilon(0.13));
+  const auto after = [](double t) {
+    const AnyMemristor model = sky130_at(t);
+    const TransientResult r = run_transient(model, {}, Drive{{0.0, 10.0 * year}, {0.0, 0.0}}, state_of(0.3e-9, t));
+    REQUIRE(r);
+    return r.state[0];
+  };
+  CHECK(after(358.15) - 0.3e-9 == doctest::Approx(1e-12).epsilon(0.3));  // 1e-3 nm in ten years
+  CHECK(after(423.15) > 1.5e-9);  // 1.7 nm: at the wall or close to it
+  CHECK(after(500.0) == doctest::Approx(1.7e-9).epsilon(1e-2));
 }
 
 TEST_CASE("drift under bias: SET closes, RESET opens, a solution by separation agrees") {
-  const GapDrift p;
-  CHECK(drift_rate(p, 1e-9, 0.1, 358.0) < 0.0);
-  CHECK(drift_rate(p, 1e-9, -0.1, 358.0) > 0.0);
-  // ∫ dg/rate(g) from start to end is the time.
-  const double start = 0.5e-9, v = -0.1, t = 358.0, duration = 30.0 * 86400.0;
-  const double end = drift_gap(p, start, v, std::vector<Dwell>{{duration, t}});
+  const Sky130Model model = sky130_at(358.0);
+  CHECK(drift(model, 1e-9, 0.1) < 0.0);
+  CHECK(drift(model, 1e-9, -0.1) > 0.0);
+  // ∫ dg/rate(g) from start to end is the time; the temperature has long settled at its static value.
+  const double start = 0.5e-9, v = -0.1, duration = 30.0 * 86400.0;
+  const AnyMemristor any = model;
+  const TransientResult r = run_transient(any, {}, Drive{{0.0, duration}, {v, v}}, state_of(start, 358.0));
+  REQUIRE(r);
+  const double end = r.state[0];
   REQUIRE(end > start + 1e-12);
-  REQUIRE(end < p.gap_max);
-  const auto slowness = [&](double g) { return 1.0 / drift_rate(p, g, v, t); };
-  CHECK(boost::math::quadrature::gauss_kronrod<double, 61>::integrate(
-            slowness, start, end, 10, 1e-12) == doctest::Approx(duration).epsilon(1e-6));
+  REQUIRE(end < model.upper()[0]);
+  const double r_th = model.params.tau_th / model.params.c_th;
+  const auto slowness = [&](double g) {
+    const double power = v * model.evaluate(v, state_of(g, 358.0)).current;
+    return 1.0 / model.evaluate(v, state_of(g, 358.0 + r_th * power)).rate[0];
+  };
+  // 1e-6 of the range a step, about a hundred steps.
+  CHECK(boost::math::quadrature::gauss_kronrod<double, 61>::integrate(slowness, start, end, 10, 1e-12) ==
+        doctest::Approx(duration).epsilon(1e-3));
 }
 
 TEST_CASE("conductance against temperature: metallic above, activated below, held outside") {

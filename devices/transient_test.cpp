@@ -125,7 +125,7 @@ TEST_CASE("implicit and explicit integration agree where neither is near its lim
   CHECK(std::abs(implicit_run.state[0] - explicit_run.state[0]) < 1e-4 * range);
   CHECK(implicit_run.energy == doctest::Approx(explicit_run.energy).epsilon(1e-3));
   // The third route is the pulse integrator of arrays.
-  const PulseResult pulse = apply_pulse(gap, *load.transistor, {{Polarity::set, 2.4, 1.0}}, 1.5e-9, {.tolerance = 1e-8});
+  const PulseResult pulse = apply_pulse(gap, SelectTransistor{}, {{Polarity::set, 2.4, 1.0}}, 1.5e-9, {.tolerance = 1e-8});
   CHECK(std::abs(implicit_run.state[0] - pulse.state) < 1e-4 * range);
   CHECK(implicit_run.energy == doctest::Approx(pulse.energy).epsilon(2e-3));
 }

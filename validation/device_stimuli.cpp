@@ -2,13 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
-#include <filesystem>
 
-#include "core/data_path.hpp"
 #include "core/random.hpp"
-#include "core/toml_file.hpp"
 #include "core/units.hpp"
 
 namespace mho::validation {
@@ -85,24 +81,6 @@ DeviceStimulus sweep_stimulus(const Card& card, const Sweep& s) {
   return out;
 }
 }  // namespace
-
-std::vector<Card> all_cards() {
-  std::vector<std::string> paths;
-  const std::filesystem::path folder =
-      std::filesystem::path(data_path("devices/params/stanford_d_analog.toml")).parent_path();
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    if (entry.path().extension() == ".toml" && TomlFile(entry.path().string()).has("model"))
-      paths.push_back(entry.path().string());
-  std::sort(paths.begin(), paths.end());
-  std::vector<Card> cards;
-  for (const std::string& path : paths) cards.push_back(devices::load_card(path));
-  return cards;
-}
-
-devices::AnyMemristor model_of(const Card& card) {
-  return std::visit([](const auto& device) { return devices::AnyMemristor(device.model); },
-                    card.device);
-}
 
 std::vector<DeviceStimulus> stimuli(const Card& card, std::uint64_t seed) {
   std::vector<DeviceStimulus> out;

@@ -17,10 +17,6 @@ struct DeviceStimulus {
   bool from_high = false;  // starts at high_state(), else at low_state()
 };
 
-// Cards of devices/params, by name; policies and the like, which name no model, are left out.
-std::vector<devices::Card> all_cards();
-devices::AnyMemristor model_of(const devices::Card& card);
-
 // The slow sweeps of the card, then trains SET RESET SET RESET of 100 ns, 1 us and 10 us at two
 // amplitudes, and one train of random widths and amplitudes (seed); trains both in a 1T1R cell and
 // behind 1 kohm.

@@ -10,6 +10,7 @@
 
 #include "circuits/device_spice.hpp"
 #include "circuits/spice/worker_pool.hpp"
+#include "core/data_path.hpp"
 #include "core/errors.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
@@ -169,7 +170,8 @@ std::string place_of(const CurveDistance& d) {
 
 std::vector<Case> make_cases(const EngineSettings& settings) {
   std::vector<Case> cases;
-  for (const devices::Card& card : all_cards()) {
+  for (const std::string& path : devices::card_files(data_path("devices/params"))) {
+    const devices::Card card = devices::load_card(path);
     if (!card.name.starts_with(settings.only)) continue;
     const AnyMemristor model = model_of(card);
     for (DeviceStimulus& s : stimuli(card, settings.seed)) {
