@@ -87,6 +87,8 @@ std::string cell_line(const AnyMemristor& model, const State& start, const std::
   if (twin.find(" c_cell=") != std::string::npos) add("c_cell", o.parallel_capacitance);
   // Below this the contact's node has no memory at all, and Newton no start.
   if (twin.find(" c_contact=") != std::string::npos) add("c_contact", std::max(o.parallel_capacitance, 1e-17));
+  // The functions' temperature follows the power at once.
+  if (twin.find(" tau=") != std::string::npos) add("tau", o.thermal_time_constant);
   // The twins' own cap of the speed of a tip keeps a runaway solvable in sweeps of seconds. A pulse
   // has steps fine enough for a higher one.
   if (std::holds_alternative<devices::GapModel>(model) && longest < 1e-6) add("rate_max", 1e4);

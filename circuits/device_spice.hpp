@@ -37,6 +37,7 @@ struct SpiceDeviceOptions {
   double knee = 50e-6;      // [V] of the compliance
   double parallel_capacitance =
       1e-24;  // [F] of the twin, where it has one (cp): its current is not the cell's
+  double thermal_time_constant = 1e-12;  // [s] of twins whose functions have none (tau)
   std::optional<SpiceTransistor> transistor =
       std::nullopt;  // replaces that of the load, which must have one
   bool keep = true;  // record every accepted step

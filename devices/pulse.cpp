@@ -215,7 +215,7 @@ StatePulse apply_transient_pulse(const AnyMemristor& model, const SelectTransist
   const Drive drive = pulse_train({{sign * pulse.bias.v_line, pulse.width, pulse.edge}}, 0.0);
   const TransientResult r =
       run_transient(model, load, drive, state,
-                    {.max_dv = 1.0, .max_share = 0.25, .max_steps = options.max_steps, .keep = false});
+                    {.tolerance = 1e-6, .max_dv = 1.0, .max_share = 0.25, .max_steps = options.max_steps, .keep = false});
   const PulseStatus status = r.status == TransientStatus::finished ? PulseStatus::finished
                              : r.status == TransientStatus::too_many_steps
                                  ? PulseStatus::too_many_steps

@@ -130,7 +130,7 @@ class Run {
       const Trial trial = options_.method == Method::rosenbrock
                               ? try_rosenbrock(piece, y, tau, h)
                               : try_dormand_prince(piece, y, tau, h);
-      const double error = trial.error.cwiseAbs().maxCoeff() / options_.tolerance;
+      const double error = trial.error.cwiseAbs().cwiseQuotient(trial.y.cwiseAbs().cwiseMax(1.0)).maxCoeff() / options_.tolerance;
       if (!trial.y.allFinite() || !std::isfinite(error)) {
         ++result_.rejected;
         h *= 0.1;
@@ -148,6 +148,11 @@ class Run {
       }
       const State next = clip(trial.y);
       const Sample after = sample(piece, next, tau + h);
+      if (jumps(before, after) && h > 1e-6 * h_max) {
+        ++result_.rejected;
+        h *= 0.3;
+        continue;
+      }
       y = next;
       tau += h;
       ++result_.steps;
@@ -183,6 +188,12 @@ class Run {
             c.cell.limits,
             c.in_compliance,
             piece.unscale(y)};
+  }
+
+  bool jumps(const Sample& a, const Sample& b) const {
+    const double i0 = std::abs(a.current), i1 = std::abs(b.current);
+    return std::max(i0, i1) > 1e-12 && std::min(i0, i1) > 0.0 &&
+           std::abs(std::log(i1 / i0)) > options_.max_dlni;
   }
 
   // A step may end beyond a wall by less than its error; it then stands at the wall.

@@ -16,9 +16,12 @@ enum class Method {
 
 struct TransientOptions {
   Method method = Method::rosenbrock;
-  double tolerance = 1e-6;     // [1] accepted when each |error_i| ≤ tolerance × (upper_i − lower_i)
+  double tolerance = 1e-8;     // [1] accepted when each |error_i| ≤ tolerance × max(upper_i − lower_i, |x_i − lower_i|)
   double max_dv = 5e-3;        // [V] the drive moves by at most this much within a step
   double max_share = 0.02;     // [1] a step is at most this share of a straight piece of the drive
+  // [1] |ln I| changes by at most about this much within a step, where |I| > 1 pA: for traces whose points are joined by
+  // straight lines. Steps are not cut below 1e-6 of the longest.
+  double max_dlni = 1e300;
   long max_steps = 2'000'000;  // accepted and rejected
   bool keep = true;            // record every accepted step
 };
