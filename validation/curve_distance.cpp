@@ -89,6 +89,19 @@ Nearest nearest_place(const PieceCurve& c, double place, double value, double wi
   return best;
 }
 
+// Small-signal conductance [S] of a ramp at its end at 0 V, 0 when it has none there.
+double conductance_at_zero(const PieceCurve& c, double floor, double volts) {
+  double nearest = std::numeric_limits<double>::infinity(), g = 0.0;
+  for (size_t i = 0; i < c.place.size(); ++i) {
+    const double v = c.place[i];
+    // A point about `volts` from zero: nearer ones are small differences of large numbers.
+    if (v == 0.0 || std::abs(std::abs(v) - volts) >= nearest) continue;
+    nearest = std::abs(std::abs(v) - volts);
+    g = floor * std::sinh(c.scaled[i]) / v;
+  }
+  return nearest <= volts ? g : 0.0;
+}
+
 }  // namespace
 
 CurveDistance distance_to(const devices::DeviceTrace& a, const devices::DeviceTrace& b,
@@ -131,6 +144,16 @@ CurveDistance distance_to(const devices::DeviceTrace& a, const devices::DeviceTr
                                         limits.volts, limits.current);
         earlier.shift /= before;
         if (earlier.distance < n.distance) n = earlier;
+      }
+      // The curve goes through the origin: beside it a current is as far off as the voltage that
+      // drives it through the conductance there, which may lie on the other side of zero.
+      const double at = flat ? drive.v[p] : place;
+      if (std::abs(at) <= limits.volts) {
+        double g = 0.0;
+        for (const size_t q : {p, p > 0 ? p - 1 : p, p + 2 < drive.t.size() ? p + 1 : p})
+          if (g == 0.0 && drive.v[q] != drive.v[q + 1]) g = conductance_at_zero(other.curves[q], limits.floor, limits.volts);
+        const double here_i = limits.floor * std::sinh(value), volts = g > 0.0 ? std::abs(here_i / g - at) : limits.volts * n.distance;
+        if (volts / limits.volts < n.distance) n = {volts / limits.volts, flat ? 0.0 : volts, here};
       }
       if (n.distance > worst.distance)
         worst = {n.distance,

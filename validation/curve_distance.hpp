@@ -9,6 +9,7 @@ namespace mho::validation {
 // A point lies on the other curve when, on the same straight piece of the drive, that one passes
 // within `current` of its current at a place within `volts` of drive; on a flat piece, where the
 // drive tells no place, within `time`. A vertical edge is thereby judged by where it stands.
+// Within `volts` of 0 V a current counts as the voltage that drives it through the conductance at zero.
 // Currents are compared as asinh(I/floor): relative above the floor, on its scale below.
 struct CurveLimits {
   double current = 0.01;  // [1]
