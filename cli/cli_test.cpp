@@ -19,21 +19,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Outcome {
-  int status;
-  std::string out, err;
-  size_t error_lines() const { return static_cast<size_t>(std::count(err.begin(), err.end(), '\n')); }
-};
+using test::Outcome;
 
 // A folder of this test with its own cache.
 struct Scratch : test::ScratchFolder {
   Scratch() { setenv("MHO_CACHE_DIR", (folder / "cache").c_str(), 1); }
 
-  Outcome mho(const std::string& arguments) const {
-    const std::string out = (folder / "stdout").string(), err = (folder / "stderr").string();
-    const int status = std::system(fmt::format("'{}' {} >'{}' 2>'{}' </dev/null", MHO_BINARY, arguments, out, err).c_str());
-    return {WEXITSTATUS(status), read_text_file(out), read_text_file(err)};
-  }
   std::string file(const std::string& name, const std::string& text) const {
     std::ofstream(folder / name, std::ios::binary) << text;
     return (folder / name).string();

@@ -1,31 +1,16 @@
 // mho device as a user meets it: both engines, files and pictures, and bad input as one line.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "cli/scratch.hpp"
 #include "core/json_file.hpp"
 
 using namespace mho;
 
-namespace {
-
-struct Scratch : test::ScratchFolder {
-  struct Outcome {
-    int status;
-    std::string out, err;
-  };
-  Outcome mho(const std::string& arguments) const {
-    const int status = std::system(fmt::format("'{}' {} >'{}' 2>'{}' </dev/null", MHO_BINARY, arguments, path("stdout"), path("stderr")).c_str());
-    return {WEXITSTATUS(status), read_text_file(path("stdout")), read_text_file(path("stderr"))};
-  }
-};
-
-}  // namespace
+using Scratch = test::ScratchFolder;
 
 TEST_CASE("mho device list and show name every card with its model") {
   const Scratch s;
@@ -76,4 +61,19 @@ TEST_CASE("bad input of mho device is one line with status 2") {
   complains("program stanford_d_analog --targets '150 uS'", "window");
   complains("program stanford_d_analog --policy /nowhere.toml", "/nowhere.toml");
   complains("relax --times '1 s,1 s'", "--times");
+}
+
+TEST_CASE("mho device fit: the shipped example converges and leaves a card that loads; a bad measurement is one line") {
+  const Scratch s;
+  const std::string root = MHO_SOURCE_DIR;
+  const auto fit = s.mho(fmt::format("device fit stanford_gap {0}/examples/device_fit/sweeps.csv --card {0}/devices/params/stanford_2016_e.toml --free g0,v0,gamma0_set --starts 4 --out {1}", root, s.path("fit")));
+  CAPTURE(fit.err);
+  REQUIRE(fit.status == 0);
+  CHECK(read_text_file(s.path("fit/fit.svg")).find("<svg") != std::string::npos);
+  CHECK(s.mho(fmt::format("device show {}", s.path("fit/card.toml"))).status == 0);
+  write_text_file(s.path("bad.csv"), "time[s],v[V],i[A]\n0,0,0\n1,nan,1\n");
+  const auto bad = s.mho("device fit stanford_gap " + s.path("bad.csv"));
+  CHECK(bad.status == 2);
+  CHECK(bad.error_lines() == 1);
+  CHECK(bad.err.find("bad.csv:3") != std::string::npos);
 }

@@ -1,7 +1,6 @@
 // mho neuron as a user meets it: one small conversion with its files, and bad input as one line.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,14 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Scratch : test::ScratchFolder {
-  struct Outcome {
-    int status;
-    std::string out, err;
-  };
-  Outcome mho(const std::string& arguments) const {
-    const int status = std::system(fmt::format("'{}' neuron {} >'{}' 2>'{}' </dev/null", MHO_BINARY, arguments, path("stdout"), path("stderr")).c_str());
-    return {WEXITSTATUS(status), read_text_file(path("stdout")), read_text_file(path("stderr"))};
-  }
+  test::Outcome mho(const std::string& arguments) const { return ScratchFolder::mho("neuron " + arguments); }
 };
 
 const std::string column = R"({"conductance": [1e-5, 2e-5, 1e-5, 2e-5], "levels": [[1, 1, 0, 1]], "v_read": 0.3, "v_decrement": 0.05, "max_code": 1})";

@@ -1,12 +1,24 @@
-// For tests of the program: a folder of this test process, gone at the end.
+// For tests of the program: a folder of this test process, gone at the end, and the program run in it.
 #pragma once
 #include <fmt/format.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
+#include "core/json_file.hpp"
+
 namespace mho::test {
+
+// How a run of the program ended.
+struct Outcome {
+  int status;
+  std::string out, err;
+  size_t error_lines() const { return static_cast<size_t>(std::count(err.begin(), err.end(), '\n')); }
+};
 
 struct ScratchFolder {
   std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("mho-test-{}", getpid());
@@ -18,6 +30,12 @@ struct ScratchFolder {
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
   std::string path(const std::string& name) const { return (folder / name).string(); }
+
+  // Runs `mho arguments`, MHO_BINARY being its path.
+  Outcome mho(const std::string& arguments) const {
+    const int status = std::system(fmt::format("'{}' {} >'{}' 2>'{}' </dev/null", MHO_BINARY, arguments, path("stdout"), path("stderr")).c_str());
+    return {WEXITSTATUS(status), read_text_file(path("stdout")), read_text_file(path("stderr"))};
+  }
 };
 
 }  // namespace mho::test
