@@ -33,7 +33,7 @@ std::vector<double> settled_lines(spice::Session& session, const CircuitParams& 
   request.netlist = array_netlist(circuit, input);
   for (size_t j = 0; j < input.conductance.front().size(); ++j) request.watch.push_back(fmt::format("s{}", j));
   request.t_stop = 200e-9;
-  request.options = ngspice_options({tolerance, 2e-9});
+  request.options = ngspice_options({.tolerance = tolerance});
   std::vector<double> lines;
   spice::Hooks hooks;
   hooks.value = [](size_t, double) { return 0.0; };

@@ -4,19 +4,31 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <sstream>
 
+#include "circuits/expression.hpp"
 #include "core/errors.hpp"
+#include "core/json_file.hpp"
+#include "core/random.hpp"
 #include "core/toml_file.hpp"
 #include "core/units.hpp"
 
 namespace mho::circuits {
 namespace {
 
-int signal_index(std::string_view name) {
+std::string trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t"), last = text.find_last_not_of(" \t");
+  return first == std::string_view::npos ? std::string() : std::string(text.substr(first, last - first + 1));
+}
+
+int target_index(std::string_view name) {
   for (size_t i = 0; i < signal_count; ++i)
     if (name == signal_names[i]) return static_cast<int>(i);
-  return name == "decrement" ? -1 : -2;
+  for (size_t i = 0; i < level_count; ++i)
+    if (name == level_names[i]) return static_cast<int>(signal_count + i);
+  return -1;
 }
 
 std::vector<Event> parse_events(const TomlFile& file, const std::string& key, const std::vector<std::string>& lines, double duration) {
@@ -30,53 +42,105 @@ std::vector<Event> parse_events(const TomlFile& file, const std::string& key, co
     std::istringstream words(line.substr(colon + 1));
     for (std::string word; words >> word;) {
       const size_t equals = word.find('=');
-      const int signal = signal_index(std::string_view(word).substr(0, equals));
-      if (signal == -2 || equals == std::string::npos || (word.substr(equals) != "=0" && word.substr(equals) != "=1"))
-        throw file.error(key, fmt::format("\"{}\" is not signal=0 or signal=1 with a signal of {}, decrement", word,
-                                          fmt::join(signal_names, ", ")));
-      events.push_back({*time, signal, word.back() == '1'});
+      const int target = target_index(std::string_view(word).substr(0, equals));
+      if (target < 0 || equals == std::string::npos || equals + 1 == word.size())
+        throw file.error(key, fmt::format("\"{}\" is not line=value, without blanks, with a control line of {} or a level of {}", word,
+                                          fmt::join(signal_names, ", "), fmt::join(level_names, ", ")));
+      events.push_back({*time, target, word.substr(equals + 1)});
     }
   }
   return events;
 }
 
-Condition parse_condition(const TomlFile& file, const std::string& key, const std::string& text) {
-  if (text == "always") return Condition::always;
-  if (text == "samples_left") return Condition::samples_left;
-  if (text == "bits_left") return Condition::bits_left;
-  if (text == "flipped") return Condition::flipped;
-  if (text == "steps_left") return Condition::steps_left;
-  throw file.error(key, fmt::format("\"{}\" is not a condition: always, samples_left, bits_left, flipped, steps_left", text));
+std::vector<Assignment> parse_assignments(const TomlFile& file, const std::string& key, const std::vector<std::string>& lines) {
+  std::vector<Assignment> assignments;
+  for (const std::string& line : lines) {
+    const size_t equals = line.find('=');
+    const std::string name = trimmed(std::string_view(line).substr(0, equals));
+    const bool is_name = !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) { return (c >= 'a' && c <= 'z') || c == '_' || (c >= '0' && c <= '9'); }) &&
+                         !(name[0] >= '0' && name[0] <= '9');
+    if (equals == std::string::npos || !is_name) throw file.error(key, fmt::format("\"{}\" is not \"name = expression\" with a lower-case name", line));
+    assignments.push_back({name, trimmed(std::string_view(line).substr(equals + 1))});
+  }
+  return assignments;
 }
 
-// Runs a worst-case conversion symbolically: no two sources may hold node l at the end of an event, and the program must end.
+// What may not happen at the same time, as messages. `on`: the control lines that are high.
+std::optional<std::string> conflict(const std::array<bool, signal_count>& on) {
+  const auto is = [&](Signal s) { return on[static_cast<size_t>(s)]; };
+  const int sources = is(Signal::sdp) + is(Signal::sdn) + is(Signal::ref);
+  if (sources > 1) return "node l is tied to two sources at once (ref, sdp, sdn)";
+  if (is(Signal::lk) && sources > 0) return "the amplifier's output is tied to a source through lk and ref, sdp or sdn";
+  if (is(Signal::integrate) && is(Signal::cmp)) return "the amplifier's output is tied to the level vcb through int and cmp";
+  if (is(Signal::ssl) && is(Signal::sbl)) return "the source line is tied to the bit line through ssl and sbl";
+  if (is(Signal::wl) && sources > 0 && (is(Signal::ssl) || is(Signal::sbl))) return "the driven line is tied to a source";
+  return std::nullopt;
+}
+
+// Walks through the program with made-up decisions: nothing that conflict() names may happen, the latch is on where the program decides, every expression can
+// be evaluated, and the program ends.
 void check(const TomlFile& file, const ControlProgram& program) {
-  for (const bool positive : {true, false}) {
-    ControlState state(program, {1, 2}, 3);
-    std::array<bool, signal_count> level{};
-    for (int guard = 0; !state.ended(); ++guard) {
-      if (guard > 1000) throw file.error("step", "the steps never reach \"end\"");
-      const Phase& phase = state.phase();
-      for (size_t e = 0; e < phase.events.size(); ++e) {
-        level[static_cast<size_t>(state.resolve(phase.events[e]))] = phase.events[e].level;
-        if (e + 1 < phase.events.size() && phase.events[e + 1].time == phase.events[e].time) continue;
-        const int sources = level[static_cast<size_t>(Signal::sdp)] + level[static_cast<size_t>(Signal::sdn)] +
-                            level[static_cast<size_t>(Signal::ref)];
-        if (sources > 1)
-          throw file.error("phase." + phase.name, fmt::format("at {} node l is tied to two sources at once (ref, sdp, sdn)",
-                                                              format_quantity(phase.events[e].time, "s")));
-        if (level[static_cast<size_t>(Signal::ssl)] && level[static_cast<size_t>(Signal::wl)] && sources > 0)
-          throw file.error("phase." + phase.name, "the driven line is tied to a source");
+  constexpr int patterns = 8;
+  for (int pattern = 0; pattern < patterns; ++pattern) {
+    std::string where = "step";
+    try {
+      ProgramInput input;
+      input.bits = 2;
+      input.max_code = 3;
+      ControlState state(program, input);
+      std::array<bool, signal_count> on{};
+      RandomStream random(static_cast<std::uint64_t>(pattern), 0, 0, 0, Purpose::test);
+      int decisions = 0;
+      for (int guard = 0; !state.ended(); ++guard) {
+        if (guard > 20000) throw file.error("step", "the steps never reach \"end\"");
+        where = "step." + state.step().name;
+        const Phase& phase = state.phase();
+        for (size_t e = 0; e < phase.events.size(); ++e) {
+          const Event& event = phase.events[e];
+          where = "phase." + phase.name;
+          const double value = state.value(event);
+          if (!std::isfinite(value)) throw file.error(where, fmt::format("\"{}\" is not a number", event.value));
+          if (!event.is_level() && value != 0.0 && value != 1.0)
+            throw file.error(where, fmt::format("{}={} gives {}: a control line is 0 or 1", signal_names[static_cast<size_t>(event.target)], event.value, value));
+          if (!event.is_level()) on[static_cast<size_t>(event.target)] = value != 0.0;
+          if (e + 1 < phase.events.size() && phase.events[e + 1].time == event.time) continue;
+          if (const auto what = conflict(on)) throw file.error(where, fmt::format("at {} {}", format_quantity(event.time, "s"), *what));
+        }
+        where = "step." + state.step().name;
+        if (state.step().decides && !on[static_cast<size_t>(Signal::lat)]) throw file.error(where, "decides while the latch is off (lat=0)");
+        // All high, all low, a change after the third decision, alternating; the others at random.
+        const bool high = pattern == 0 || (pattern == 1 ? false : pattern == 2 ? decisions < 3 : pattern == 3 ? decisions % 2 == 0 : random.uniform() < 0.5);
+        decisions += state.step().decides;
+        state.advance(high);
       }
-      state.advance(state.step().decision == Decision::flip && state.decrements() >= 2 ? !positive : positive);
+      where = "result";
+      state.code();
+    } catch (const ExpressionError& e) {
+      throw file.error(where, e.what());
     }
   }
 }
 
-ControlProgram read(TomlFile& file) {
+ControlProgram read(TomlFile& file, const std::string& text) {
   ControlProgram program;
+  program.text = text;
   program.name = file.text("name", "program");
+  program.about = file.text("about", "");
   program.edge = file.number("edge", 0.1e-9, "s", 1e-12, 1e-8);
+  program.parameters = parse_assignments(file, "parameters", file.text_list("parameters", {}));
+  program.registers = parse_assignments(file, "registers", file.text_list("registers", {}));
+  program.result = file.text("result", "0");
+  for (const Assignment& table : parse_assignments(file, "tables", file.text_list("tables", {}))) {
+    std::istringstream words(table.value);
+    std::vector<double> numbers;
+    for (std::string word; words >> word;) {
+      const auto value = parse_quantity(word, "1");
+      if (!value) throw file.error("tables", fmt::format("{}: \"{}\" is not a number", table.name, word));
+      numbers.push_back(*value);
+    }
+    if (numbers.empty()) throw file.error("tables", fmt::format("{} is empty", table.name));
+    program.tables.emplace_back(table.name, std::move(numbers));
+  }
   for (const std::string& name : file.tables("phase")) {
     const std::string key = "phase." + name;
     Phase phase{name, file.number(key + ".duration", 0.0, "s", 1e-10, 1e-3), {}};
@@ -95,17 +159,17 @@ ControlProgram read(TomlFile& file) {
     const std::string phase = file.text(key + ".phase", name);
     const auto at = std::find_if(program.phases.begin(), program.phases.end(), [&](const Phase& p) { return p.name == phase; });
     if (at == program.phases.end()) throw file.error(key + ".phase", fmt::format("there is no phase \"{}\"", phase));
-    const std::string decision = file.choice(key + ".decision", "none", {"none", "sign", "flip"});
-    Step step{name, static_cast<int>(at - program.phases.begin()),
-              decision == "none" ? Decision::none : decision == "sign" ? Decision::sign : Decision::flip, {}};
+    Step step{name, static_cast<int>(at - program.phases.begin()), file.boolean(key + ".decide", false), {}, {}, {}, {}};
+    step.set = parse_assignments(file, key + ".set", file.text_list(key + ".set", {}));
+    step.then = parse_assignments(file, key + ".then", file.text_list(key + ".then", {}));
+    step.mark = file.text_list(key + ".mark", {});
     for (const std::string& entry : file.text_list(key + ".next", {})) {
-      const size_t colon = entry.find(": ");
+      const size_t colon = entry.rfind(": ");
       if (colon == std::string::npos) throw file.error(key + ".next", fmt::format("\"{}\" is not \"condition: step\"", entry));
       const std::string target = entry.substr(colon + 2);
-      step.next.push_back({parse_condition(file, key + ".next", entry.substr(0, colon)), target == "end" ? -1 : find_step(key + ".next", target)});
+      step.next.push_back({entry.substr(0, colon), target == "end" ? -1 : find_step(key + ".next", target)});
     }
-    if (step.next.empty() || step.next.back().condition != Condition::always)
-      throw file.error(key, "its last `next` must be \"always: …\"");
+    if (step.next.empty() || step.next.back().condition != "always") throw file.error(key, "its last `next` must be \"always: …\"");
     program.steps.push_back(std::move(step));
   }
   program.first = find_step("first", file.text("first", ""));
@@ -122,82 +186,134 @@ int ControlProgram::step_index(const std::string& step_name) const {
   return -1;
 }
 
+bool ControlProgram::uses(Signal signal) const {
+  return std::any_of(phases.begin(), phases.end(), [&](const Phase& phase) {
+    return std::any_of(phase.events.begin(), phase.events.end(), [&](const Event& e) { return e.target == static_cast<int>(signal); });
+  });
+}
+
 bool ControlProgram::pulses_word_lines(int step) const {
   const std::vector<Event>& events = phases[static_cast<size_t>(steps[static_cast<size_t>(step)].phase)].events;
-  return std::any_of(events.begin(), events.end(), [](const Event& e) { return e.signal == static_cast<int>(Signal::wl) && e.level; });
+  return std::any_of(events.begin(), events.end(), [](const Event& e) { return e.target == static_cast<int>(Signal::wl) && e.value != "0"; });
 }
 
 double ControlProgram::word_line_on_time() const {
   for (const Phase& phase : phases) {
     double rise = -1.0;
     for (const Event& e : phase.events) {
-      if (e.signal != static_cast<int>(Signal::wl)) continue;
-      if (e.level) rise = e.time;
+      if (e.target != static_cast<int>(Signal::wl)) continue;
+      if (e.value != "0") rise = e.time;
       else if (rise >= 0.0) return e.time - rise;
     }
   }
   throw Error(fmt::format("control program {}: no phase pulses the word lines", name));
 }
 
-ControlProgram read_control_program(const std::string& path) {
-  TomlFile file(path);
-  return read(file);
-}
+ControlProgram read_control_program(const std::string& path) { return parse_control_program(read_text_file(path), path); }
 
 ControlProgram parse_control_program(const std::string& text, const std::string& name) {
   TomlFile file = TomlFile::from_text(text, name);
-  return read(file);
+  return read(file, text);
 }
 
-ControlState::ControlState(const ControlProgram& program, std::vector<int> samples, int max_code)
-    : program_(&program), samples_(std::move(samples)), max_code_(max_code), step_(program.first) {
+ControlState::ControlState(const ControlProgram& program, const ProgramInput& input) : program_(&program), lfsr_(input.lfsr & 0xffffu), step_(program.first) {
+  if (lfsr_ == 0) throw Error("a shift register that starts at 0 stays there: its start must be 1 to 65535");
+  values_ = {{"always", 1.0}, {"bits", input.bits}, {"pulse_multiplier", input.pulse_multiplier}, {"max_code", input.max_code}, {"v_ref", input.v_ref},
+             {"v_read", input.v_read}, {"v_trim", input.v_trim}, {"v_line", input.v_ref + input.v_trim}, {"v_decrement", input.v_decrement}, {"q", 0.0}};
+  const size_t inputs = values_.size();
+  for (const Assignment& p : program.parameters) {
+    if (find(p.name) >= 0) throw ExpressionError(fmt::format("{} is the name of two things", p.name));
+    values_.emplace_back(p.name, evaluate(p.value));
+  }
+  const size_t parameters = values_.size();
+  for (const auto& [name, value] : input.parameters) {
+    const int at = find(name);
+    if (at < static_cast<int>(inputs) || at >= static_cast<int>(parameters)) throw Error(fmt::format("control program {}: no parameter \"{}\"", program.name, name));
+    values_[static_cast<size_t>(at)].second = value;
+  }
+  for (const Assignment& r : program.registers) {
+    if (find(r.name) >= 0) throw ExpressionError(fmt::format("{} is the name of two things", r.name));
+    values_.emplace_back(r.name, evaluate(r.value));
+  }
+  bit_ = find("bit");
+  sign_ = find("sign");
+  n_ = find("n");
+  q_ = find("q");
   enter(step_);
 }
 
-int ControlState::code() const {
-  if (sign_ == 0) return 0;
-  return sign_ * (flipped_ ? decrements_ - 1 : max_code_);
+int ControlState::find(std::string_view name) const {
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (values_[i].first == name) return static_cast<int>(i);
+  return -1;
 }
 
-int ControlState::resolve(const Event& event) const {
-  if (event.signal >= 0) return event.signal;
-  return static_cast<int>(sign_ >= 0 ? Signal::sdn : Signal::sdp);
+double ControlState::get(std::string_view name) const {
+  const int at = find(name);
+  if (at < 0) throw ExpressionError(fmt::format("\"{}\" is not a name of this program", name));
+  return values_[static_cast<size_t>(at)].second;
 }
 
-bool ControlState::holds(Condition condition) const {
-  switch (condition) {
-    case Condition::always: return true;
-    case Condition::samples_left: return bit_ >= 0 && sample_ < samples_[static_cast<size_t>(bit_)];
-    case Condition::bits_left: return bit_ + 1 < static_cast<int>(samples_.size());
-    case Condition::flipped: return flipped_;
-    case Condition::steps_left: return decrements_ <= max_code_;
+void ControlState::set(std::string_view name, double value) {
+  get(name);
+  values_[static_cast<size_t>(find(name))].second = value;
+}
+
+int ControlState::integer(int index, int otherwise) const { return index < 0 ? otherwise : static_cast<int>(std::lround(values_[static_cast<size_t>(index)].second)); }
+
+double ControlState::evaluate(const std::string& expression) const {
+  if (expression == "0") return 0.0;
+  if (expression == "1") return 1.0;
+  const ExpressionFunction own = [&](std::string_view name, std::span<const double> a) -> std::optional<double> {
+    if (name == "lfsr" && a.empty()) {
+      // x^16 + x^14 + x^13 + x^11 + 1: maximal length 65,535.
+      const std::uint32_t bit = (lfsr_ ^ (lfsr_ >> 2) ^ (lfsr_ >> 3) ^ (lfsr_ >> 5)) & 1u;
+      lfsr_ = (lfsr_ >> 1) | (bit << 15);
+      return bit ? 1.0 : -1.0;
+    }
+    for (const auto& [table, numbers] : program_->tables)
+      if (table == name && a.size() == 1) return numbers[static_cast<size_t>(std::clamp(a[0], 0.0, static_cast<double>(numbers.size() - 1)))];
+    return std::nullopt;
+  };
+  return evaluate_expression(expression, [&](std::string_view name) { return get(name); }, own);
+}
+
+void ControlState::assign(const std::vector<Assignment>& assignments) {
+  for (const Assignment& a : assignments) {
+    const int at = find(a.name);
+    const bool is_register = std::any_of(program_->registers.begin(), program_->registers.end(), [&](const Assignment& r) { return r.name == a.name; });
+    if (at < 0 || !is_register) throw ExpressionError(fmt::format("\"{}\" is not a register of this program", a.name));
+    values_[static_cast<size_t>(at)].second = evaluate(a.value);
   }
-  return false;
 }
 
-// Counting belongs to the step that is entered: a word line event starts a bit, a sample of the line one cycle, the decrement one step.
+double ControlState::value(const Event& event) const {
+  const double v = evaluate(event.value);
+  return v;
+}
+
+double ControlState::initial_level(Level level) const {
+  switch (level) {
+    case Level::vlr: return get("v_line");
+    case Level::vdp: return get("v_line") + get("v_decrement");
+    case Level::vdn: return get("v_line") - get("v_decrement");
+    case Level::vcb: return get("v_ref");
+  }
+  return 0.0;
+}
+
+int ControlState::code() const { return static_cast<int>(std::lround(evaluate(program_->result))); }
+
 void ControlState::enter(int step) {
   step_ = step;
-  if (step < 0) return;
-  for (const Event& e : phase().events) {
-    if (!e.level) continue;
-    if (e.signal == static_cast<int>(Signal::wl)) {
-      ++bit_;
-      sample_ = 0;
-    } else if (e.signal == static_cast<int>(Signal::ssl) && bit_ >= 0) {
-      ++sample_;
-    } else if (e.signal == -1) {
-      ++decrements_;
-    }
-  }
+  if (step >= 0) assign(this->step().set);
 }
 
 void ControlState::advance(bool comparator_high) {
-  const int result = comparator_high ? 1 : -1;
-  if (step().decision == Decision::sign) sign_ = result;
-  if (step().decision == Decision::flip) flipped_ = result != sign_;
+  if (step().decides) values_[static_cast<size_t>(q_)].second = comparator_high ? 1.0 : -1.0;
+  assign(step().then);
   for (const Transition& t : step().next)
-    if (holds(t.condition)) return enter(t.step);
+    if (evaluate(t.condition) != 0.0) return enter(t.step);
   enter(-1);
 }
 

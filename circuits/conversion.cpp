@@ -12,34 +12,35 @@
 namespace mho::circuits {
 namespace {
 
-// Control lines as the host drives them: linear ramps of `edge` from the event times on.
-class Lines {
+// Sources as the host moves them: linear ramps from the event times on.
+class Ramps {
  public:
-  Lines(double edge, double high, double wl_high) : edge_(edge) { high_.fill(high); high_[static_cast<size_t>(Signal::wl)] = wl_high; }
-  double value(size_t signal, double t) const {
-    const Ramp& r = ramp_[signal];
+  explicit Ramps(size_t count) : ramp_(count) {}
+  double value(size_t source, double t) const {
+    const Ramp& r = ramp_[source];
     if (t <= r.start) return r.from;
-    return t >= r.start + edge_ ? r.to : r.from + (r.to - r.from) * (t - r.start) / edge_;
+    return t >= r.start + r.edge ? r.to : r.from + (r.to - r.from) * (t - r.start) / r.edge;
   }
-  void set(size_t signal, double t, bool level) {
-    Ramp& r = ramp_[signal];
-    const double to = level ? high_[signal] : 0.0;
-    if (to == r.to) return;
-    r = {t, value(signal, t), to};
+  void begin(size_t source, double level) {
+    ramp_[source] = {-1.0, 1e-12, level, level};
+    if (corners) (*corners)[source].emplace_back(0.0, level);
+  }
+  void set(size_t source, double t, double level, double edge) {
+    Ramp& r = ramp_[source];
+    if (level == r.to) return;
+    r = {t, edge, value(source, t), level};
     if (corners) {
-      (*corners)[signal].emplace_back(t, r.from);
-      (*corners)[signal].emplace_back(t + edge_, to);
+      (*corners)[source].emplace_back(t, r.from);
+      (*corners)[source].emplace_back(t + edge, level);
     }
   }
   std::vector<std::vector<std::pair<double, double>>>* corners = nullptr;
 
  private:
   struct Ramp {
-    double start = -1.0, from = 0.0, to = 0.0;
+    double start = -1.0, edge = 1e-12, from = 0.0, to = 0.0;
   };
-  double edge_;
-  std::array<double, signal_count> high_{};
-  std::array<Ramp, signal_count> ramp_{};
+  std::vector<Ramp> ramp_;
 };
 
 // A supply or driver whose energy belongs to a component. Power out of the source is −i·v with ngspice's sign of i.
@@ -60,41 +61,28 @@ constexpr const char* detector = "vdetector detector 0 sin(0 1u 50meg)\ncdetecto
 // The host's part of a conversion: event queue of the present step, decisions at its end, energy between points.
 class Controller {
  public:
-  Controller(const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input, ConversionWaveform* waveform)
-      : circuit_(circuit), program_(program), input_(input), waveform_(waveform),
-        state_(program, samples_per_bit(input.levels.size(), input.point.pulse_multiplier), input.point.max_code),
-        lines_(program.edge, circuit.v_dd, circuit.v_dd_wl) {
+  Controller(const ConversionSetup& setup, ConversionWaveform* waveform)
+      : circuit_(setup.circuit), program_(setup.program), array_(setup.array), waveform_(waveform), state_(setup.program, setup.input),
+        v_read_(setup.input.v_read), sources_(moved_sources(setup.program, setup.array)), ramps_(sources_.size()) {
+    for (size_t s = 0; s < signal_count; ++s) line_source_[s] = source("vc_" + std::string(signal_names[s]));
+    first_level_ = source(level_names[0]);
+    first_driver_ = first_level_ + level_count;
     if (waveform_) {
-      waveform_->control.assign(signal_count, {});
-      lines_.corners = &waveform_->control;
+      *waveform_ = {};
+      waveform_->sources = sources_;
+      waveform_->corners.assign(sources_.size(), {});
+      ramps_.corners = &waveform_->corners;
     }
-    for (const char* node : {"out", "sl", "x", "l", "cib"}) watch(node);
-    const auto dc = [&](const char* source, double v, size_t component) { meter(source, none, v, component); };
-    dc("vdda", circuit.v_dd, amplifier);
-    dc("vddb", circuit.v_dd, bias);
-    dc("vdds", circuit.v_dd, switches);
-    dc("vref", circuit.v_ref, switches);
-    const double v_lr = circuit.v_ref + input.point.v_trim;
-    dc("vlr", v_lr, switches);
-    dc("vdp", v_lr + input.point.v_decrement, switches);
-    dc("vdn", v_lr - input.point.v_decrement, switches);
-    dc("vcb", circuit.v_ref, switches);
-    dc("vwlh", circuit.wl_high, word_line);
-    dc("vwll", circuit.wl_low, word_line);
-    dc("vv5", circuit.v_dd_wl, word_line);
-    dc("vc", circuit.v_ref, array);
-    for (size_t s = 0; s < signal_count; ++s)
-      meter(fmt::format("vc_{}", signal_names[s]), watch(fmt::format("c_{}", signal_names[s])), 0.0,
-            s == static_cast<size_t>(Signal::wl) ? word_line : switches);
-    for (size_t g = 0; g < group_rows(input).sequence.size(); ++g)
-      meter(fmt::format("vr{}", g), watch(fmt::format("r{}", g)), 0.0, array);
-    detector_voltage_ = watch("detector");
-    detector_current_ = watch("vdetector#branch");
+    for (const std::string& node : {std::string("out"), array_.sampled, std::string("x"), std::string("l"), std::string("cib"), std::string("q"), std::string("qb")})
+      watch(node);
+    start_sources();
+    place_meters();
     begin_step(0.0);
   }
 
   const std::vector<std::string>& watched() const { return watched_; }
-  double value(size_t source, double t) const { return lines_.value(source, t); }
+  const std::vector<std::string>& sources() const { return sources_; }
+  double value(size_t source, double t) const { return ramps_.value(source, t); }
   bool done() const { return state_.ended(); }
   double next_edge(double t) const {
     const double eps = 1e-15;
@@ -108,41 +96,32 @@ class Controller {
     integrate(t, v);
     if (waveform_) {
       waveform_->t.push_back(t);
-      waveform_->v_out.push_back(v[0]);
-      waveform_->v_line.push_back(v[1]);
-      waveform_->v_x.push_back(v[2]);
+      std::vector<double>* traces[] = {&waveform_->v_out, &waveform_->v_line, &waveform_->v_x, &waveform_->v_l, &waveform_->v_cib, &waveform_->v_q, &waveform_->v_qb};
+      for (size_t i = 0; i < std::size(traces); ++i) traces[i]->push_back(v[i]);
     }
-    const double out = v[0] - circuit_.v_ref, line = v[1] - circuit_.v_ref;
+    const double line = v[1] - circuit_.v_ref;
     if (wl_fall_ > 0.0 && t >= wl_fall_ - 1e-15) {
       record.v_line_driven.push_back(line);
       wl_fall_ = 0.0;
     }
-    if (t < step_end_ - 1e-15) return;
-    StepRecord step{state_.step_index(), t, out, line, v[2], v[3], v[4], {}};
-    for (size_t c = 0; c < component_count; ++c) step.joule[c] = joule_[c];
-    if (state_.step().decision != Decision::none) std::swap(step.joule[amplifier], step.joule[comparator]);
-    for (size_t c = 0; c < component_count; ++c) record.joule[c] += step.joule[c];
-    joule_.fill(0.0);
-    record.steps.push_back(step);
-    if (has_word_line_) record.v_line_held.push_back(line);
-    if (state_.decrements() > 0 && state_.step().decision == Decision::none && state_.step().name.find("integrate") != std::string::npos)
-      record.v_residue.push_back(out);
-    if (state_.step().decision == Decision::sign) record.v_integrated = before_decision_;
-    before_decision_ = out;
-    state_.advance(out > 0.0);
-    if (!state_.ended()) begin_step(t);
-    record.duration = t;
+    if (t >= step_end_ - 1e-15) end_step(t, v);
   }
 
   ConversionRecord finish() {
     record.code = state_.code();
     record.sign = state_.sign();
     record.decrements = state_.decrements();
-    return record;
+    record.registers = state_.registers();
+    return std::move(record);
   }
   ConversionRecord record;
 
  private:
+  size_t source(const std::string& name) const {
+    for (size_t i = 0; i < sources_.size(); ++i)
+      if (sources_[i] == name) return i;
+    return none;
+  }
   size_t watch(const std::string& name) {
     watched_.push_back(name);
     return watched_.size() - 1;
@@ -150,6 +129,59 @@ class Controller {
   void meter(const std::string& source, size_t voltage, double dc, size_t component) {
     meters_.push_back({watch(source + "#branch"), voltage, dc, component});
   }
+  void start_sources() {
+    for (size_t s = 0; s < first_level_; ++s) ramps_.begin(s, 0.0);
+    for (size_t l = 0; l < level_count; ++l) ramps_.begin(first_level_ + l, state_.initial_level(static_cast<Level>(l)));
+    for (size_t g = 0; g < array_.drive.size(); ++g) ramps_.begin(first_driver_ + g, circuit_.v_ref);
+  }
+  void place_meters() {
+    const auto dc = [&](const char* source, double v, size_t component) { meter(source, none, v, component); };
+    dc("vdda", circuit_.v_dd, amplifier);
+    dc("vddb", circuit_.v_dd, bias);
+    dc("vdds", circuit_.v_dd, switches);
+    dc("vddl", circuit_.v_dd, comparator);
+    dc("vref", circuit_.v_ref, switches);
+    dc("vbl", circuit_.v_ref, array);
+    dc("vwlh", circuit_.wl_high, word_line);
+    dc("vwll", circuit_.wl_low, word_line);
+    dc("vv5", circuit_.v_dd_wl, word_line);
+    dc("vc", circuit_.v_ref, array);
+    for (const std::string& name : sources_) {
+      const bool is_control = name.starts_with("vc_"), is_driver = name.starts_with("vr");
+      const std::string node = is_control ? name.substr(1) : is_driver ? name.substr(1) : name;  // vc_az drives c_az, vr0 r0, vdp vdp
+      meter(name, watch(node), 0.0, name == "vc_wl" ? word_line : is_driver ? array : switches);
+    }
+    detector_voltage_ = watch("detector");
+    detector_current_ = watch("vdetector#branch");
+  }
+
+  void end_step(double t, std::span<const double> v) {
+    const Step& now = state_.step();
+    const double out = v[0] - circuit_.v_ref;
+    StepRecord step{state_.step_index(), t, out, v[1] - circuit_.v_ref, v[2], v[3], v[4], {}};
+    for (size_t c = 0; c < component_count; ++c) step.joule[c] = joule_[c];
+    if (now.decides) {
+      step.joule[comparator] += step.joule[amplifier];
+      step.joule[amplifier] = 0.0;
+    }
+    for (size_t c = 0; c < component_count; ++c) record.joule[c] += step.joule[c];
+    joule_.fill(0.0);
+    record.steps.push_back(step);
+    for (const std::string& name : now.mark) record.marks.push_back({name, t});
+    if (has_word_line_) record.v_line_held.push_back(step.v_line);
+    if (state_.decrements() > 0 && !now.decides && now.name.find("integrate") != std::string::npos) record.v_residue.push_back(out);
+    const double latched = v[5] - v[6];
+    if (now.decides) {
+      if (!decided_) record.v_integrated = before_decision_;
+      decided_ = true;
+      record.undecided += std::abs(latched) < 0.5 * circuit_.v_dd;
+    }
+    before_decision_ = out;
+    state_.advance(latched > 0.0);
+    if (!state_.ended()) begin_step(t);
+    record.duration = t;
+  }
+
   void begin_step(double t) {
     const Phase& phase = state_.phase();
     step_end_ = t + phase.duration;
@@ -157,22 +189,37 @@ class Controller {
     pending_.clear();
     has_word_line_ = false;
     for (const Event& e : phase.events) {
-      const size_t signal = static_cast<size_t>(state_.resolve(e));
-      pending_.push_back({t + e.time, signal, e.level});
-      corners_.push_back(t + e.time);
-      corners_.push_back(t + e.time + program_.edge);
-      if (signal == static_cast<size_t>(Signal::wl)) {
-        has_word_line_ = true;
-        if (!e.level) wl_fall_ = t + e.time;
+      const double value = state_.value(e), at = t + e.time;
+      if (e.is_level()) {
+        queue(at, first_level_ + static_cast<size_t>(e.target) - signal_count, value, slow_edge());
+        continue;
       }
+      const bool is_word_line = e.target == static_cast<int>(Signal::wl);
+      queue(at, line_source_[static_cast<size_t>(e.target)], value * (is_word_line ? circuit_.v_dd_wl : circuit_.v_dd), program_.edge);
+      if (!is_word_line) continue;
+      has_word_line_ = true;
+      if (value == 0.0) wl_fall_ = at;
     }
-    corners_.push_back(t + 5 * program_.edge);  // end of the row drivers' ramps
+    // The drivers follow the bit from the start of its step.
+    for (size_t g = 0; g < array_.drive.size(); ++g) {
+      const auto& sequence = array_.drive[g];
+      const size_t bit = static_cast<size_t>(state_.bit());
+      const double v = circuit_.v_ref + (bit < sequence.size() ? v_read_ * sequence[bit] : 0.0);
+      ramps_.set(first_driver_ + g, t, v, slow_edge());
+    }
+    corners_.push_back(t + slow_edge());
     apply(t);
+  }
+  double slow_edge() const { return 5.0 * program_.edge; }
+  void queue(double t, size_t source, double level, double edge) {
+    pending_.push_back({t, source, level, edge});
+    corners_.push_back(t);
+    corners_.push_back(t + edge);
   }
   void apply(double t) {
     size_t n = 0;
     while (n < pending_.size() && pending_[n].time <= t + 1e-15) {
-      lines_.set(pending_[n].signal, pending_[n].time, pending_[n].level);
+      ramps_.set(pending_[n].source, pending_[n].time, pending_[n].level, pending_[n].edge);
       ++n;
     }
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(n));
@@ -197,15 +244,19 @@ class Controller {
 
   struct Pending {
     double time;
-    size_t signal;
-    bool level;
+    size_t source;
+    double level, edge;
   };
   const CircuitParams& circuit_;
   const ControlProgram& program_;
-  const ColumnInput& input_;
+  const ArrayPart& array_;
   ConversionWaveform* waveform_;
   ControlState state_;
-  Lines lines_;
+  double v_read_;
+  std::vector<std::string> sources_;
+  Ramps ramps_;
+  std::array<size_t, signal_count> line_source_{};
+  size_t first_level_ = 0, first_driver_ = 0;
   std::vector<std::string> watched_;
   std::vector<Meter> meters_;
   std::vector<Pending> pending_;
@@ -214,24 +265,29 @@ class Controller {
   size_t detector_voltage_ = 0, detector_current_ = 0;
   double last_detector_voltage_ = 0.0, last_detector_current_ = 0.0;
   double step_end_ = 0.0, t_last_ = -1.0, wl_fall_ = 0.0, before_decision_ = 0.0;
-  bool has_word_line_ = false;
+  bool has_word_line_ = false, decided_ = false;
 };
 
 }  // namespace
 
 std::string ngspice_options(const ConversionOptions& options) {
   const double r = options.tolerance;
-  return fmt::format("reltol={:.3g} abstol={:.3g} vntol={:.3g} chgtol={:.3g} method=trap trtol=7 bypass=1", r, 1e-14, 1e-2 * r, 1e-12 * r);
+  std::string text = fmt::format("reltol={:.3g} abstol={:.3g} vntol={:.3g} chgtol={:.3g} method=trap trtol=7 bypass=1", r, 1e-14, 1e-2 * r, 1e-12 * r);
+  if (options.temperature != 27) text += fmt::format(" temp={:.17g}", options.temperature);
+  return options.extra.empty() ? text : text + " " + options.extra;
 }
 
-ConversionRecord run_conversion(spice::Session& session, const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input,
-                                const ConversionOptions& options, ConversionWaveform* waveform) {
+ConversionSetup column_setup(const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input) {
   check_column(input, circuit, "column");
-  Controller controller(circuit, program, input, waveform);
+  return {circuit, program, column_part(circuit, input), program_input(circuit, input.point, input.levels.size()), {}};
+}
+
+ConversionRecord run_conversion(spice::Session& session, const ConversionSetup& setup, const ConversionOptions& options, ConversionWaveform* waveform) {
+  Controller controller(setup, waveform);
   spice::TransientRequest request;
-  request.name = "column of " + std::to_string(input.conductance.size()) + " rows";
-  request.netlist = column_netlist(circuit, input, program) + detector;
-  for (const char* name : signal_names) request.external.push_back(fmt::format("vc_{}", name));
+  request.name = "conversion by " + setup.program.name;
+  request.netlist = conversion_netlist(setup.circuit, setup.program, setup.array, setup.transistors) + detector;
+  request.external = controller.sources();
   request.watch = controller.watched();
   request.t_stop = 1e-3;
   request.dt_max = options.dt_max;
@@ -244,6 +300,11 @@ ConversionRecord run_conversion(spice::Session& session, const CircuitParams& ci
   record.cpu_seconds = stats.cpu_seconds;
   record.time_points = stats.accepted;
   return record;
+}
+
+ConversionRecord run_conversion(spice::Session& session, const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input,
+                                const ConversionOptions& options, ConversionWaveform* waveform) {
+  return run_conversion(session, column_setup(circuit, program, input), options, waveform);
 }
 
 }  // namespace mho::circuits

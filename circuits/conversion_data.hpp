@@ -4,8 +4,10 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "circuits/control_program.hpp"
 #include "core/json_file.hpp"
 #include "core/params.hpp"
 
@@ -49,6 +51,9 @@ struct ColumnInput {
 // Sample-integrate cycles per magnitude bit: multiplier · 2^k.
 std::vector<int> samples_per_bit(size_t bits, int pulse_multiplier);
 
+// What a control program is given for a conversion at this point.
+ProgramInput program_input(const CircuitParams& circuit, const ReadPoint& point, size_t bits);
+
 // Components in the order of solver::Component: array, word line, amplifier, switches, comparator, bias.
 inline constexpr size_t component_count = 6;
 
@@ -62,8 +67,15 @@ struct StepRecord {
   std::array<double, component_count> joule;  // [J] during the step; bias not yet shared
 };
 
+// Something that the program noted, as a spike.
+struct Mark {
+  std::string name;
+  double t;  // [s] end of the step
+};
+
 struct ConversionRecord {
   int code = 0, sign = 0, decrements = 0;
+  int undecided = 0;                      // decisions at which the latch's outputs were less than half the supply apart
   double v_integrated = 0.0;              // [V] out minus VREF at the end of the last integration before the sign decision
   std::vector<double> v_line_driven;      // [V] minus VREF per bit: settled line just before the word lines fall
   std::vector<double> v_line_held;        // [V] minus VREF per bit: at the end of the pulse phase
@@ -73,6 +85,8 @@ struct ConversionRecord {
   double cpu_seconds = 0.0;
   size_t time_points = 0;
   std::vector<StepRecord> steps;
+  std::vector<Mark> marks;
+  std::vector<std::pair<std::string, double>> registers;  // of the control program at the end
 };
 
 void to_json(Json& json, const ConversionRecord& record);

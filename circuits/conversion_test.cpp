@@ -84,16 +84,17 @@ std::string batch(const std::filesystem::path& folder, const std::string& name, 
 
 }  // namespace
 
-TEST_CASE("control lines as PWL: from zero, rising times, a ramp cut short ends where the next begins") {
-  CHECK(control_pwl({}) == "0");
-  CHECK(control_pwl({{0.0, 0.0}, {1.0, 2.0}}) == "pwl(0 0 1 2)");
-  CHECK(control_pwl({{1.0, 0.0}, {2.0, 2.0}}) == "pwl(0 0 1 0 2 2)");
+TEST_CASE("sources as PWL: rising times, a ramp cut short ends where the next begins") {
+  CHECK(source_pwl({}) == "0");
+  CHECK(source_pwl({{0.0, 0.5}}) == "0.5");
+  CHECK(source_pwl({{0.0, 0.0}, {1.0, 2.0}}) == "pwl(0 0 1 2)");
+  CHECK(source_pwl({{0.0, 0.0}, {1.0, 0.0}, {2.0, 2.0}}) == "pwl(0 0 1 0 2 2)");
   // The second change starts at 1.5, half way up the first ramp.
-  CHECK(control_pwl({{1.0, 0.0}, {2.0, 2.0}, {1.5, 1.0}, {2.5, 0.0}}) == "pwl(0 0 1 0 1.5 1 2.5 0)");
+  CHECK(source_pwl({{0.0, 0.0}, {1.0, 0.0}, {2.0, 2.0}, {1.5, 1.0}, {2.5, 0.0}}) == "pwl(0 0 1 0 1.5 1 2.5 0)");
 }
 
 TEST_CASE("rows with the same levels share one source") {
-  const RowGroups groups = group_rows(column(1));
+  const RowGroups groups = group_rows(column(1).levels, 16);
   CHECK(groups.group_of_row.size() == 16);
   CHECK(groups.sequence.size() == 4);
   for (size_t row = 0; row < 16; ++row)
@@ -185,7 +186,7 @@ TEST_CASE("steps, energies and waveform of a record agree with each other") {
   // The amplifier draws some 12 uA from 1.8 V all the time; what it takes while it compares is the comparator's.
   double deciding = 0.0;
   for (const StepRecord& step : record.steps)
-    if (program().steps[static_cast<size_t>(step.step)].decision != Decision::none) deciding += step.joule[4];
+    if (program().steps[static_cast<size_t>(step.step)].decides) deciding += step.joule[4];
   CHECK(deciding == doctest::Approx(record.joule[4]));
   const double watt = (record.joule[2] + record.joule[4]) / record.duration;
   CHECK(watt > 10e-6 * circuit.v_dd);
@@ -228,7 +229,7 @@ TEST_CASE("plain ngspice gives the same integrated voltage from the exported dec
   const ColumnInput input = column(-1);
   const Run r = run(small_core(), input, options);
   const Scratch scratch;
-  const std::string deck = export_deck(small_core(), program(), input, options, r.record, r.waveform);
+  const std::string deck = export_deck(column_setup(small_core(), program(), input), options, r.record, r.waveform);
   CHECK(deck.find(".include") == std::string::npos);
   CHECK(deck.find("external") == std::string::npos);
   CHECK(deck.find(program().name) != std::string::npos);
@@ -245,17 +246,18 @@ TEST_CASE("plain ngspice gives the same integrated voltage from the exported dec
   CHECK(std::distance(std::filesystem::directory_iterator(scratch.path), {}) == 1);
 }
 
-TEST_CASE("a deck needs control lines and a decision") {
-  CHECK_THROWS_AS(export_deck(small_core(), program(), column(1), {}, {}, {}), Error);
+TEST_CASE("a deck needs a waveform and a decision") {
+  const ConversionSetup setup = column_setup(small_core(), program(), column(1));
+  CHECK_THROWS_WITH_AS(export_deck(setup, {}, {}, {}), doctest::Contains("waveform"), Error);
   ConversionWaveform waveform;
-  waveform.control.resize(signal_count);
-  CHECK_THROWS_WITH_AS(export_deck(small_core(), program(), column(1), {}, {}, waveform), doctest::Contains("sign decision"), Error);
+  waveform.sources = {"vdp"};
+  CHECK_THROWS_WITH_AS(export_deck(setup, {}, {}, waveform), doctest::Contains("decision"), Error);
 }
 
 TEST_CASE("each shipped netlist parses in plain ngspice and a gate of it does what it should") {
   const Scratch scratch;
   const auto include = [](const char* file) { return fmt::format(".include {}\n", data_path(fmt::format("netlists/{}", file))); };
-  const std::string all = include("card_130nm.lib") + include("switch.sub") + include("ota.sub") + include("neuron.sub") + include("cell.sub");
+  const std::string all = include("card_130nm.lib") + include("switch.sub") + include("ota.sub") + include("latch.sub") + include("neuron.sub") + include("cell.sub");
   const auto prints = [&](const std::string& body, const std::string& name) {
     write_text_file((scratch.path / "n.cir").string(), "* smoke\n" + all + body + ".control\nop\nprint " + name + "\nquit\n.endc\n.end\n");
     int status = -1;
@@ -275,6 +277,8 @@ TEST_CASE("each shipped netlist parses in plain ngspice and a gate of it does wh
   CHECK(prints(supply + "x1 vref b 0 vdd vdd tgate\nr1 b 0 1meg\n", "v(b)") < 1e-3);
   // Amplifier in unity gain: a gain of some 60 dB leaves millivolts.
   CHECK(prints(supply + "xb vdd bn bp cn cp ota_bias\nxa vref out out vdd bn bp cn cp ota\n", "v(out)") == doctest::Approx(0.9).epsilon(0.01));
+  // Latch: both outputs low while its clock is.
+  CHECK(prints(supply + "vi inp 0 0.95\nvk k 0 0\nx1 inp vref k q qb vdd latch\n", "v(q)+v(qb)") < 1e-3);
   // Cell of 100 kohm, word line on and off.
   CHECK(prints("vb b 0 0.3\nvw w 0 2.5\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") == doctest::Approx(0.15).epsilon(0.05));
   CHECK(prints("vb b 0 0.3\nvw w 0 0\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") < 1e-3);

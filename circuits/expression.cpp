@@ -15,11 +15,12 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }
 
 class Parser {
  public:
-  Parser(std::string_view text, const std::function<double(std::string_view)>& parameter)
-      : text_(text), parameter_(parameter) {}
+  Parser(std::string_view text, const std::function<double(std::string_view)>& parameter,
+         const ExpressionFunction& function)
+      : text_(text), parameter_(parameter), function_(function) {}
 
   double whole() {
-    const double value = sum();
+    const double value = choice();
     skip_blanks();
     if (at_ < text_.size()) fail();
     return value;
@@ -44,6 +45,40 @@ class Parser {
     if (!take(token)) fail();
   }
 
+  double choice() {
+    const double condition = either();
+    if (!take("?")) return condition;
+    const double yes = choice();
+    expect(":");
+    const double no = choice();
+    return condition != 0.0 ? yes : no;
+  }
+  double either() {
+    double value = both();
+    while (take("||")) {
+      const double other = both();
+      value = value != 0.0 || other != 0.0;
+    }
+    return value;
+  }
+  double both() {
+    double value = relation();
+    while (take("&&")) {
+      const double other = relation();
+      value = value != 0.0 && other != 0.0;
+    }
+    return value;
+  }
+  double relation() {
+    const double value = sum();
+    if (take("<=")) return value <= sum();
+    if (take(">=")) return value >= sum();
+    if (take("==")) return value == sum();
+    if (take("!=")) return value != sum();
+    if (take("<")) return value < sum();
+    if (take(">")) return value > sum();
+    return value;
+  }
   double sum() {
     double value = product();
     while (true) {
@@ -69,13 +104,14 @@ class Parser {
   double factor() {
     if (take("-")) return -factor();
     if (take("+")) return factor();
+    if (take("!")) return factor() == 0.0;
     const double base = atom();
     if (take("^") || take("**")) return std::pow(base, factor());
     return base;
   }
   double atom() {
     if (take("(")) {
-      const double value = sum();
+      const double value = choice();
       expect(")");
       return value;
     }
@@ -92,9 +128,13 @@ class Parser {
   }
   double call(std::string_view name) {
     std::vector<double> a;
-    do a.push_back(sum());
-    while (take(","));
-    expect(")");
+    if (!take(")")) {
+      do a.push_back(choice());
+      while (take(","));
+      expect(")");
+    }
+    if (function_)
+      if (const std::optional<double> value = function_(name, a)) return *value;
     for (const auto& [function, apply] : one_argument)
       if (name == function && a.size() == 1) return apply(a[0]);
     if (a.size() == 2) {
@@ -115,9 +155,11 @@ class Parser {
       {"ln", [](double x) { return std::log(x); }},
       {"log", [](double x) { return std::log(x); }},
       {"log10", [](double x) { return std::log10(x); }},
+      {"floor", [](double x) { return std::floor(x); }},
   };
   std::string_view text_;
   const std::function<double(std::string_view)>& parameter_;
+  const ExpressionFunction& function_;
   size_t at_ = 0;
 };
 
@@ -144,7 +186,12 @@ size_t read_spice_number(std::string_view text, double& value) {
 
 double evaluate_expression(std::string_view text,
                            const std::function<double(std::string_view)>& parameter) {
-  return Parser(text, parameter).whole();
+  return evaluate_expression(text, parameter, {});
+}
+
+double evaluate_expression(std::string_view text, const std::function<double(std::string_view)>& parameter,
+                           const ExpressionFunction& function) {
+  return Parser(text, parameter, function).whole();
 }
 
 }  // namespace mho::circuits

@@ -67,7 +67,7 @@ std::pair<ConversionRecord, ConversionWaveform> in_ngspice(const validation::Cal
     spice::Session session;
     ConversionWaveform w;
     const ConversionRecord record = circuits::run_conversion(session, s.circuit, program, input, options, &w);
-    return Json{{"record", record}, {"t", w.t}, {"out", w.v_out}, {"line", w.v_line}, {"x", w.v_x}, {"control", w.control}}.dump();
+    return Json{{"record", record}, {"t", w.t}, {"out", w.v_out}, {"line", w.v_line}, {"x", w.v_x}, {"l", w.v_l}, {"cib", w.v_cib}, {"q", w.v_q}, {"qb", w.v_qb}, {"sources", w.sources}, {"corners", w.corners}}.dump();
   };
   spice::TaskOutcome outcome;
   spice::run_in_workers(1, {.workers = 1}, task, [&](size_t, spice::TaskOutcome o) { outcome = std::move(o); });
@@ -78,7 +78,12 @@ std::pair<ConversionRecord, ConversionWaveform> in_ngspice(const validation::Cal
   json.at("out").get_to(w.v_out);
   json.at("line").get_to(w.v_line);
   json.at("x").get_to(w.v_x);
-  json.at("control").get_to(w.control);
+  json.at("l").get_to(w.v_l);
+  json.at("cib").get_to(w.v_cib);
+  json.at("q").get_to(w.v_q);
+  json.at("qb").get_to(w.v_qb);
+  json.at("sources").get_to(w.sources);
+  json.at("corners").get_to(w.corners);
   return {json.at("record").get<ConversionRecord>(), std::move(w)};
 }
 
@@ -157,7 +162,7 @@ void simulate(const CommonOptions& common, const SimulateOptions& o) {
   if (o.form != "ode") {
     const circuits::ConversionOptions options{.tolerance = settings.tolerance};
     auto [record, waveform] = in_ngspice(settings, program, input, options);
-    if (!o.deck.empty()) write_text_file(o.deck, circuits::export_deck(settings.circuit, program, input, options, record, waveform));
+    if (!o.deck.empty()) write_text_file(o.deck, circuits::export_deck(circuits::column_setup(settings.circuit, program, input), options, record, waveform));
     if (!o.waveform.empty()) write_waveform(o.waveform, waveform, settings.circuit.v_ref);
     const solver::EnergyBreakdown energy = solver::energy_of(record, neurons_per_bias);
     forms.push_back({"ngspice", std::move(record), energy});

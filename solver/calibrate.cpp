@@ -133,7 +133,7 @@ constexpr double prior = 0.05;
 
 bool counts(const circuits::ControlProgram& program, int step) {
   const circuits::Step& s = program.steps[static_cast<size_t>(step)];
-  return s.decision == circuits::Decision::none && (s.name.find("integrate") != std::string::npos || s.name == "restore" || s.name == "sample");
+  return !s.decides && (s.name.find("integrate") != std::string::npos || s.name == "restore" || s.name == "sample");
 }
 
 void fit_neuron(NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data, const CalibrationOptions& options, FitReport& report) {
@@ -163,7 +163,7 @@ void fit_neuron(NeuronModel& model, const circuits::ControlProgram& program, con
       double integrated = 0;  // error of the integrated voltage: the decrements are judged by what they change
       bool decided = false;
       for (size_t s = 0; s < std::min(sim.record.steps.size(), record.steps.size()); ++s) {
-        decided = decided || program.steps[static_cast<size_t>(record.steps[s].step)].decision == circuits::Decision::sign;
+        decided = decided || program.steps[static_cast<size_t>(record.steps[s].step)].decides;
         if (!counts(program, record.steps[s].step)) continue;
         const circuits::StepRecord &ours = sim.record.steps[s], &theirs = record.steps[s];
         const bool integrates = program.steps[static_cast<size_t>(theirs.step)].name.find("sample") == std::string::npos;

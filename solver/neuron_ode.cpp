@@ -1,5 +1,6 @@
 #include "solver/neuron_ode.hpp"
 
+#include <fmt/format.h>
 #include <Eigen/LU>
 #include <algorithm>
 #include <array>
@@ -126,7 +127,7 @@ class Conversion {
  public:
   Conversion(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input, const OdeOptions& options)
       : model_(model), program_(program), input_(input), options_(options), machine_(model, input.point, options.tolerance),
-        state_(program, circuits::samples_per_bit(input.levels.size(), input.point.pulse_multiplier), input.point.max_code) {
+        state_(program, circuits::program_input(model.circuit, input.point, input.levels.size())) {
     if (options.waveform) machine_.waveform = &result_.waveform;
   }
 
@@ -142,9 +143,11 @@ class Conversion {
 
  private:
   void apply(const circuits::Event& event) {
-    const size_t s = static_cast<size_t>(state_.resolve(event));
-    if (s == static_cast<size_t>(Signal::wl)) return word_line(event.level);
-    machine_.set(s, event.level, state_.decrements() > 0 ? (state_.sign() >= 0 ? 1 : -1) : 0, state_.bit() >= 0);
+    if (event.is_level()) throw Error(fmt::format("control program {}: the behavioural model has no moving levels", program_.name));
+    const size_t s = static_cast<size_t>(event.target);
+    const bool level = state_.value(event) != 0.0;
+    if (s == static_cast<size_t>(Signal::wl)) return word_line(level);
+    machine_.set(s, level, state_.decrements() > 0 ? (state_.sign() >= 0 ? 1 : -1) : 0, state_.bit() >= 0);
   }
 
   void word_line(bool level) {
@@ -178,18 +181,18 @@ class Conversion {
     const double v_ref = model_.circuit.v_ref;
     const State& y = machine_.y;
     r.steps.push_back({state_.step_index(), end, y[out], y[line], v_ref + y[input_node], v_ref + y[left], v_ref + y[plate], {}});
-    if (state_.decrements() > 0 && step.decision == circuits::Decision::none && step.name.find("integrate") != std::string::npos)
+    if (state_.decrements() > 0 && !step.decides && step.name.find("integrate") != std::string::npos)
       r.v_residue.push_back(y[out]);
-    if (step.decision == circuits::Decision::sign) r.v_integrated = before_decision_;
+    if (step.decides && state_.sign() == 0) r.v_integrated = before_decision_;
     before_decision_ = y[out];
     state_.advance(decide(step));
   }
 
   bool decide(const circuits::Step& step) {
-    if (options_.follow && step.decision != circuits::Decision::none) {
+    if (options_.follow && step.decides) {
       const bool positive = options_.follow->sign > 0;
       const bool last = state_.decrements() >= options_.follow->decrements && std::abs(options_.follow->code) < input_.point.max_code;
-      return step.decision == circuits::Decision::sign || !last ? positive : !positive;
+      return state_.sign() == 0 || !last ? positive : !positive;
     }
     return machine_.y[out] > 0.0;
   }
@@ -222,13 +225,15 @@ HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgra
   machine.y[out] = machine.y[plate] = start.v_integ * (1.0 - 1.0 / gain);
   machine.y[input_node] = model.neuron.v_offset - start.v_integ / gain;
   machine.y[drive] = model.neuron.g_out * start.v_integ / model.neuron.gm;
+  circuits::ControlState state(program, circuits::program_input(model.circuit, point, 1));
+  state.set("sign", decrement_sign);
   for (int index : steps) {
     const circuits::Phase& phase = program.phases[static_cast<size_t>(program.steps[static_cast<size_t>(index)].phase)];
     const double begin = machine.t;
     for (const circuits::Event& e : phase.events) {
       machine.advance_to(begin + e.time);
-      const size_t signal = e.signal >= 0 ? static_cast<size_t>(e.signal) : static_cast<size_t>(decrement_sign >= 0 ? Signal::sdn : Signal::sdp);
-      if (signal != static_cast<size_t>(Signal::wl)) machine.set(signal, e.level, decrement_sign, true);
+      const size_t signal = static_cast<size_t>(e.target);
+      if (!e.is_level() && signal != static_cast<size_t>(Signal::wl)) machine.set(signal, state.value(e) != 0.0, decrement_sign, true);
     }
     machine.advance_to(begin + phase.duration);
   }

@@ -15,17 +15,9 @@ namespace {
 // The deck holds circuit, program and input; the sequence of decisions is in the program's phases and steps.
 CacheKey key_of(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
                 const circuits::ConversionOptions& options) {
-  CacheKey key("ngspice conversion 3");
-  key.add("deck", circuits::column_netlist(circuit, input, program)).add("options", circuits::ngspice_options(options)).add("dt", options.dt_max);
-  key.add("input", Json(input).dump()).add("edge", program.edge);
-  for (const circuits::Phase& p : program.phases) {
-    key.add("phase", p.name).add("duration", p.duration);
-    for (const circuits::Event& e : p.events) key.add("t", e.time).add("s", std::int64_t{e.signal}).add("l", std::int64_t{e.level});
-  }
-  for (const circuits::Step& s : program.steps) {
-    key.add("step", s.name).add("p", std::int64_t{s.phase}).add("d", static_cast<std::int64_t>(s.decision));
-    for (const circuits::Transition& t : s.next) key.add("c", static_cast<std::int64_t>(t.condition)).add("to", std::int64_t{t.step});
-  }
+  CacheKey key("ngspice conversion 4");
+  key.add("deck", circuits::conversion_netlist(circuit, program, circuits::column_part(circuit, input))).add("options", circuits::ngspice_options(options));
+  key.add("dt", options.dt_max).add("input", Json(input).dump()).add("program", program.text);
   return key;
 }
 

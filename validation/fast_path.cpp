@@ -49,7 +49,7 @@ Outcome compare(const solver::NeuronModel& model, const circuits::ControlProgram
   const circuits::ConversionRecord ode = solver::simulate_conversion(model, program, input).record;
   outcome.ode = seconds_since(start);
   size_t last = 0;
-  while (last + 1 < ode.steps.size() && program.steps[static_cast<size_t>(ode.steps[last + 1].step)].decision == circuits::Decision::none) ++last;
+  while (last + 1 < ode.steps.size() && !program.steps[static_cast<size_t>(ode.steps[last + 1].step)].decides) ++last;
   const double held = ode.steps[last].v_cib - ode.steps[last].v_x + model.neuron.v_offset;
   outcome.error = (static_cast<double>(v(0, 0)) - held) / core.lsb();
   outcome.code_difference = std::abs(codes(0, 0) - ode.code);
