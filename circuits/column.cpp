@@ -71,6 +71,16 @@ ArrayPart column_part(const CircuitParams& circuit, const ColumnInput& input) {
   return {line.text, groups.sequence, "sl"};
 }
 
+ArrayPart line_part(const CircuitParams& circuit) {
+  Lines line;
+  line("vbl bl 0 {:.17g}", circuit.v_ref);
+  line("vc vc 0 {:.17g}", circuit.v_ref);
+  line("csl sl 0 {:.17g}", circuit.c_line + circuit.c_line_cell * circuit.rows);
+  line("rsl sl vc 1e9");  // an operating point for a line that nothing holds
+  line("rwl c_wl 0 1e12");
+  return {line.text, {}, "sl"};
+}
+
 std::vector<std::string> moved_sources(const ControlProgram& program, const ArrayPart& array) {
   std::vector<std::string> names;
   for (size_t s = 0; s < signal_count; ++s)

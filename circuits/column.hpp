@@ -26,6 +26,8 @@ struct ArrayPart {
   std::string sampled = "sl";                   // the line that is read
 };
 ArrayPart column_part(const CircuitParams& circuit, const ColumnInput& input);
+// No cells: the neuron's lines with their capacitance, for runs of the converter alone.
+ArrayPart line_part(const CircuitParams& circuit);
 
 // Files and settings of the netlist that a designer may replace.
 struct Transistors {

@@ -197,8 +197,9 @@ class Controller {
       const bool is_word_line = e.target == static_cast<int>(Signal::wl);
       queue(at, line_source_[static_cast<size_t>(e.target)], value * (is_word_line ? circuit_.v_dd_wl : circuit_.v_dd), program_.edge);
       if (!is_word_line) continue;
-      has_word_line_ = true;
-      if (value == 0.0) wl_fall_ = at;
+      if (value == 0.0 && word_line_high_) wl_fall_ = at;
+      if (value != 0.0 || word_line_high_) has_word_line_ = true;
+      word_line_high_ = value != 0.0;
     }
     // The drivers follow the bit from the start of its step.
     for (size_t g = 0; g < array_.drive.size(); ++g) {
@@ -265,7 +266,7 @@ class Controller {
   size_t detector_voltage_ = 0, detector_current_ = 0;
   double last_detector_voltage_ = 0.0, last_detector_current_ = 0.0;
   double step_end_ = 0.0, t_last_ = -1.0, wl_fall_ = 0.0, before_decision_ = 0.0;
-  bool has_word_line_ = false, decided_ = false;
+  bool has_word_line_ = false, word_line_high_ = false, decided_ = false;
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ void add_validate_array(CLI::App& validate);
 void add_neuron_simulate(CLI::App& neuron);     // mho neuron …
 void add_neuron_levels(CLI::App& neuron);
 void add_validate_devices(CLI::App& validate);
+void add_validate_modes(CLI::App& validate);
 void add_device_list(CLI::App& device);         // mho device …
 void add_device_show(CLI::App& device);
 void add_device_iv(CLI::App& device);

@@ -1,12 +1,11 @@
 // mho validate devices: RRAM models, both engines, programming and what follows it, held against references and measurements.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <functional>
 #include <memory>
 
 #include "cli/commands.hpp"
 #include "cli/device.hpp"
+#include "cli/validation_parts.hpp"
 #include "core/cache.hpp"
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
@@ -33,18 +32,13 @@ struct ValidateOptions {
   bool json = false, no_cache = false;
 };
 
-struct Part {
-  std::string name, what;
-  std::function<validation::Section()> run;
-};
-
 validation::NamedEngine ngspice_engine() {
   return {"ngspice", [](const devices::AnyMemristor& model, const devices::Load& load, const devices::Drive& drive, const devices::State& start, double max_dv) {
             return run_engine("ngspice", LoadOptions{}, model, load, drive, start, max_dv);
           }};
 }
 
-std::vector<Part> parts(const ValidateOptions& o, int threads) {
+std::vector<ValidationPart> parts(const ValidateOptions& o, int threads) {
   const std::string acceptance = o.acceptance.empty() ? data_path("validation/data/device_acceptance.csv") : o.acceptance;
   // Parts that fork for ngspice come before those that start threads or an ngspice in this process.
   return {
@@ -67,39 +61,7 @@ std::vector<Part> parts(const ValidateOptions& o, int threads) {
 }
 
 void validate(const ValidateOptions& o) {
-  const int threads = o.threads > 0 ? o.threads : default_threads();
-  const std::vector<Part> all = parts(o, threads);
-  std::string names;
-  for (const Part& p : all) names += (names.empty() ? "" : ", ") + p.name;
-  for (const std::string& name : o.only)
-    if (std::none_of(all.begin(), all.end(), [&](const Part& p) { return p.name == name; })) throw Error(fmt::format("--only names no part '{}'; there are {}", name, names));
-  if (!o.out.empty()) make_output_folder(o.out);
-  Json json = Json::object();
-  std::vector<std::string> missed;
-  for (const Part& part : all) {
-    if (!o.only.empty() && std::find(o.only.begin(), o.only.end(), part.name) == o.only.end()) continue;
-    if (!o.json) fmt::print("== {}: {}\n", part.name, part.what);
-    std::fflush(stdout);
-    const validation::Section s = part.run();
-    if (!o.json) {
-      if (!s.skipped.empty()) fmt::print("skipped: {}\n\n", s.skipped);
-      else {
-        fmt::print("{}", s.text);
-        for (const std::string& m : s.missed) fmt::print("MISSED: {}\n", m);
-        fmt::print("\n");
-      }
-    }
-    std::fflush(stdout);
-    Json section = s.json;
-    section["missed"] = s.missed;
-    if (!s.skipped.empty()) section["skipped"] = s.skipped;
-    json[part.name] = section;
-    // What is done is kept, whatever comes after it.
-    if (!o.out.empty()) write_json_file(o.out + "/validate_devices.json", json);
-    missed.insert(missed.end(), s.missed.begin(), s.missed.end());
-  }
-  if (o.json) fmt::print("{}\n", json.dump(1));
-  if (!missed.empty()) throw Error(fmt::format("validate devices: {} limit{} missed, the first: {}", missed.size(), missed.size() > 1 ? "s" : "", missed.front()), ExitStatus::threshold_missed);
+  run_parts("devices", parts(o, o.threads > 0 ? o.threads : default_threads()), {o.only, o.out, o.json});
 }
 
 }  // namespace

@@ -12,12 +12,15 @@
 namespace mho::validation {
 namespace {
 
-// The deck holds circuit, program and input; the sequence of decisions is in the program's phases and steps.
-CacheKey key_of(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
-                const circuits::ConversionOptions& options) {
-  CacheKey key("ngspice conversion 4");
-  key.add("deck", circuits::conversion_netlist(circuit, program, circuits::column_part(circuit, input))).add("options", circuits::ngspice_options(options));
-  key.add("dt", options.dt_max).add("input", Json(input).dump()).add("program", program.text);
+// The deck holds circuit and conductances; what the program does with them is in its text and in what it is given.
+CacheKey key_of(const circuits::ConversionSetup& setup, const circuits::ConversionOptions& options) {
+  CacheKey key("ngspice conversion 5");
+  key.add("deck", circuits::conversion_netlist(setup.circuit, setup.program, setup.array, setup.transistors)).add("options", circuits::ngspice_options(options));
+  key.add("dt", options.dt_max).add("program", setup.program.text).add("drive", Json(setup.array.drive).dump()).add("line", setup.array.sampled);
+  const circuits::ProgramInput& i = setup.input;
+  key.add("bits", std::int64_t{i.bits}).add("multiplier", std::int64_t{i.pulse_multiplier}).add("codes", std::int64_t{i.max_code}).add("lfsr", std::int64_t{i.lfsr});
+  key.add("ref", i.v_ref).add("read", i.v_read).add("trim", i.v_trim).add("decrement", i.v_decrement);
+  for (const auto& [name, value] : i.parameters) key.add(name, value);
   return key;
 }
 
@@ -25,12 +28,18 @@ CacheKey key_of(const circuits::CircuitParams& circuit, const circuits::ControlP
 
 ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program,
                                const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings, const Cache& cache) {
+  std::vector<circuits::ConversionSetup> setups;
+  for (const circuits::ColumnInput& input : inputs) setups.push_back(circuits::column_setup(circuit, program, input));
+  return run_conversions(setups, settings, cache);
+}
+
+ConversionRuns run_conversions(const std::vector<circuits::ConversionSetup>& inputs, const RunSettings& settings, const Cache& cache) {
   ConversionRuns runs;
   runs.records.resize(inputs.size());
   std::vector<size_t> missing;
   std::vector<CacheKey> keys;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    keys.push_back(key_of(circuit, program, inputs[i], settings.ngspice));
+    keys.push_back(key_of(inputs[i], settings.ngspice));
     if (const auto text = cache.find("conversions", keys[i])) {
       runs.records[i] = Json::parse(*text).get<circuits::ConversionRecord>();
       ++runs.from_cache;
@@ -43,7 +52,7 @@ ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const cir
   std::unique_ptr<spice::Session> session;  // lives in the worker that the task runs in
   const auto task = [&](size_t m) {
     if (!session) session = std::make_unique<spice::Session>();
-    return Json(circuits::run_conversion(*session, circuit, program, inputs[missing[m]], settings.ngspice)).dump();
+    return Json(circuits::run_conversion(*session, inputs[missing[m]], settings.ngspice)).dump();
   };
   size_t refused = 0;
   spice::run_in_workers(missing.size(), {settings.workers, settings.timeout}, task, [&](size_t m, spice::TaskOutcome outcome) {

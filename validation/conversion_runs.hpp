@@ -22,7 +22,9 @@ struct ConversionRuns {
   size_t from_cache = 0;
 };
 
-// Failures do not stop the others. Throws NetlistError when every run that was tried is refused as bad input.
+// Any setups, each with its own circuit and program. Failures do not stop the others. Throws NetlistError when every run that was tried is refused as bad input.
+ConversionRuns run_conversions(const std::vector<circuits::ConversionSetup>& setups, const RunSettings& settings, const Cache& cache);
+// Columns by one program. Failures do not stop the others. Throws NetlistError when every run that was tried is refused as bad input.
 ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program,
                                const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings, const Cache& cache);
 

@@ -1,0 +1,126 @@
+#include "validation/converter_thresholds.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/statistics.hpp"
+
+namespace mho::validation {
+namespace {
+
+const circuits::Step& step_of(const circuits::ControlProgram& program, const circuits::StepRecord& record) { return program.steps[static_cast<size_t>(record.step)]; }
+
+// Comparisons of a conversion: the residue before and the output at the end.
+struct Comparison {
+  double residue, out;
+};
+std::vector<Comparison> comparisons(const circuits::ControlProgram& program, const circuits::ConversionRecord& record) {
+  std::vector<Comparison> all;
+  for (size_t i = 1; i < record.steps.size(); ++i)
+    if (step_of(program, record.steps[i]).decides) all.push_back({record.steps[i - 1].v_out, record.steps[i].v_out});
+  return all;
+}
+
+}  // namespace
+
+circuits::ConversionSetup converter_setup(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ReadPoint& point, double v_preset) {
+  circuits::ConversionSetup setup{circuit, program, circuits::line_part(circuit), circuits::program_input(circuit, point, 1), {}};
+  setup.input.parameters.emplace_back("v_preset", v_preset);
+  return setup;
+}
+
+double comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records) {
+  Comparison below{-INFINITY, 0.0}, above{INFINITY, 0.0};
+  for (const auto& record : records)
+    for (const Comparison& c : comparisons(program, record)) {
+      if (c.out <= 0.0 && c.residue > below.residue) below = c;
+      if (c.out > 0.0 && c.residue < above.residue) above = c;
+    }
+  if (!std::isfinite(below.residue) || !std::isfinite(above.residue)) return std::numeric_limits<double>::quiet_NaN();
+  return below.residue + (above.residue - below.residue) * (-below.out) / (above.out - below.out);
+}
+
+std::vector<double> ramp_thresholds(const circuits::ConversionRecord& ramp, double turn, int codes) {
+  const double sign = ramp.sign >= 0 ? 1.0 : -1.0;
+  std::vector<double> r{sign * ramp.v_integrated};
+  for (double v : ramp.v_residue) r.push_back(sign * v);
+  std::vector<double> thresholds;
+  double after = sign * turn;
+  while (static_cast<int>(thresholds.size()) < codes) {
+    size_t i = 1;
+    while (i + 1 < r.size() && !(r[i + 1] <= after && after <= r[i])) ++i;
+    if (i + 1 >= r.size()) break;
+    after = r[i - 1] + (r[i] - r[i - 1]) * (after - r[i]) / (r[i + 1] - r[i]);
+    thresholds.push_back(after);
+  }
+  return thresholds;
+}
+
+int code_from(const std::array<std::vector<double>, 2>& thresholds, double turn, double v) {
+  const size_t p = v > turn ? 0 : 1;
+  const double magnitude = p == 0 ? v : -v;
+  const auto above = std::upper_bound(thresholds[p].begin(), thresholds[p].end(), magnitude);
+  const int code = static_cast<int>(above - thresholds[p].begin());
+  return p == 0 ? code : -code;
+}
+
+BinaryThresholds binary_thresholds(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records) {
+  BinaryThresholds found;
+  found.turn = comparator_turn(program, records);
+  std::array<std::vector<double>, 2> sum, count;
+  const auto add = [&](size_t polarity, int code, double magnitude) {
+    if (code < 1) return;
+    const size_t k = static_cast<size_t>(code);
+    if (sum[polarity].size() < k) {
+      sum[polarity].resize(k, 0.0);
+      count[polarity].resize(k, 0.0);
+    }
+    sum[polarity][k - 1] += magnitude;
+    count[polarity][k - 1] += 1.0;
+  };
+  for (const auto& record : records) {
+    double up = INFINITY, down = INFINITY;  // how far the input may rise and fall
+    for (const Comparison& c : comparisons(program, record)) (c.out > 0.0 ? down : up) = std::min(c.out > 0.0 ? down : up, std::abs(c.residue - found.turn));
+    const size_t polarity = record.sign >= 0 ? 0 : 1;
+    const double magnitude = polarity == 0 ? record.v_integrated : -record.v_integrated;
+    const double lower = polarity == 0 ? down : up, upper = polarity == 0 ? up : down;
+    if (std::isfinite(lower)) add(polarity, std::abs(record.code), magnitude - lower);
+    if (std::isfinite(upper)) add(polarity, std::abs(record.code) + 1, magnitude + upper);
+  }
+  for (size_t p = 0; p < 2; ++p)
+    for (size_t k = 0; k < sum[p].size(); ++k) found.thresholds[p].push_back(sum[p][k] / count[p][k]);  // 0/0: NAN
+  return found;
+}
+
+ConverterLine converter_line(const std::vector<double>& thresholds, int codes) {
+  ConverterLine line;
+  std::vector<double> k, t;
+  for (int code = 1; code <= std::min(codes, static_cast<int>(thresholds.size())); ++code)
+    if (std::isfinite(thresholds[static_cast<size_t>(code - 1)])) {
+      k.push_back(code);
+      t.push_back(thresholds[static_cast<size_t>(code - 1)]);
+    }
+  line.codes = static_cast<int>(k.size());
+  if (line.codes < 3) return line;
+  const Line fit = fit_line(k, t);
+  line.lsb = fit.slope;
+  line.offset = fit.intercept / fit.slope;
+  for (size_t i = 0; i < k.size(); ++i) {
+    const double inl = std::abs(t[i] - fit.slope * k[i] - fit.intercept) / fit.slope;
+    if (inl > line.inl) {
+      line.inl = inl;
+      line.inl_code = static_cast<int>(k[i]);
+    }
+    if (i == 0 || k[i] != k[i - 1] + 1) continue;
+    const double step = (t[i] - t[i - 1]) / fit.slope;
+    line.missing += step <= 0.0;
+    if (std::abs(step - 1.0) > line.dnl) {
+      line.dnl = std::abs(step - 1.0);
+      line.dnl_code = static_cast<int>(k[i]);
+    }
+  }
+  return line;
+}
+
+}  // namespace mho::validation

@@ -1,0 +1,36 @@
+// Thresholds of a converter from recorded conversions, and its linearity. modes_converter.cpp derives the two methods.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "circuits/conversion.hpp"
+
+namespace mho::validation {
+
+// A conversion of `v_preset` [V at out, minus VREF] without an array, by a program with that parameter.
+circuits::ConversionSetup converter_setup(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ReadPoint& point, double v_preset);
+
+// Integrated voltage at which the comparator turns [V]: where the output at the end of a comparison crosses VREF, between the nearest residues of all records.
+double comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records);
+
+// thresholds[k − 1]: magnitude of the integrated voltage at which code ±k begins [V], from one ramp; as many as the ramp reaches, `codes` at most.
+std::vector<double> ramp_thresholds(const circuits::ConversionRecord& ramp, double turn, int codes);
+// Signed code that these thresholds (positive, negative) give to the integrated voltage v.
+int code_from(const std::array<std::vector<double>, 2>& thresholds, double turn, double v);
+
+struct BinaryThresholds {
+  std::array<std::vector<double>, 2> thresholds;  // NAN where no conversion touches one
+  double turn = 0.0;                              // [V]
+};
+BinaryThresholds binary_thresholds(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records);
+
+// Linearity after gain and offset of one polarity: INL is the largest distance of a threshold from the straight line, DNL that of a step from the line's.
+struct ConverterLine {
+  int codes = 0, missing = 0;         // thresholds found, and codes without an interval
+  double lsb = 0.0, offset = 0.0;     // [V], [LSB]
+  double inl = 0.0, dnl = 0.0;        // [LSB]
+  int inl_code = 0, dnl_code = 0;
+};
+ConverterLine converter_line(const std::vector<double>& thresholds, int codes);
+
+}  // namespace mho::validation

@@ -1,0 +1,44 @@
+// Every feedback mode of the neuron at transistor level, held against what it should compute: the parts of `mho validate modes`. All runs are whole conversions in
+// ngspice by the shipped control programs, on a neuron with 34 fF and 208 fF, word lines from 0 to 3.3 V.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "circuits/conversion.hpp"
+#include "core/cache.hpp"
+#include "validation/section.hpp"
+
+namespace mho::validation {
+
+struct ModeSettings {
+  std::uint64_t seed = 1;
+  int workers = 2;
+  double tolerance = 1e-5;  // [1] reltol of ngspice
+  int samples = 2000;       // [1] of the stochastic neuron at each level
+  Cache cache = Cache({}, true);
+};
+
+// Circuit that the parts share: 16 rows, capacitors twice the chip's (circuit noise and charge injection halve against the signal).
+circuits::CircuitParams mode_circuit();
+// A shipped control program by its name.
+circuits::ControlProgram mode_program(const std::string& name);
+// Runs all; a conversion that fails is an Error that names it.
+std::vector<circuits::ConversionRecord> run_modes(const std::vector<circuits::ConversionSetup>& setups, const ModeSettings& settings, const std::string& title);
+
+// Integrated voltage of random vectors: driven in every sample against the weighted mean, held against the law of shared charge.
+Section validate_integrate(const ModeSettings& settings);
+// Thresholds of both converters over ±127 codes.
+Section validate_converters(const ModeSettings& settings);
+// ReLU, tanh and sigmoid against the unary code of the same vectors.
+Section validate_functions(const ModeSettings& settings);
+// Probability of the stochastic neuron against the one predicted from its pulses and the comparator.
+Section validate_stochastic(const ModeSettings& settings);
+// Rate of the integrate-and-fire neuron over its input against a discrete model fitted at two other inputs.
+Section validate_spiking(const ModeSettings& settings);
+// Backward and recurrent products against forward ones of the transposed matrix.
+Section validate_directions(const ModeSettings& settings);
+// Time the latch needs over the voltage it is given, and how small that must be to stay undecided.
+Section validate_latch(const ModeSettings& settings);
+
+}  // namespace mho::validation

@@ -1,0 +1,86 @@
+// Thresholds of the two converters.
+//
+// Unary: one ramp of decrements per polarity gives the map r → f(r) of one decrement with its comparison, at every level. Code k is given when k decrements leave the residue
+// beyond the comparator's threshold, so the input at which code k begins is T_k = f⁻¹(T_(k−1)), T_0 the threshold.
+// Binary: a conversion of v₀ passes residues r_j with decisions q_j. As long as no decision changes, r_j moves with v₀, so its code holds from v₀ − min(r_j − r₀ | q_j = +) to
+// v₀ + min(r₀ − r_j | q_j = −), r₀ the comparator's threshold: one conversion gives both thresholds beside its code.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "core/statistics.hpp"
+#include "validation/converter_thresholds.hpp"
+#include "validation/modes.hpp"
+
+namespace mho::validation {
+namespace {
+
+constexpr int codes = 127;
+constexpr double decrement = 0.016;  // [V]: ±127 codes reach ±0.33 V at the output
+constexpr double limit = 0.5;       // [LSB]
+
+circuits::ConversionSetup preset(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, double v, int max_code) {
+  circuits::ReadPoint point;
+  point.v_decrement = decrement;
+  point.max_code = max_code;
+  return converter_setup(circuit, program, point, v);
+}
+
+std::string row(const std::string& name, const ConverterLine& line) {
+  return fmt::format("{:<10}{:>10}{:>14.4f}{:>14.3f}{:>12.3f} at {:>4}{:>12.3f} at {:>4}\n", name, line.codes, 1e3 * line.lsb, line.offset, line.inl, line.inl_code, line.dnl,
+                     line.dnl_code);
+}
+
+}  // namespace
+
+Section validate_converters(const ModeSettings& settings) {
+  const circuits::CircuitParams circuit = mode_circuit();
+  const double lsb = decrement * circuit.c_sample / circuit.c_integ;
+  Section s{"converters", {}, {}, {}, {}};
+  s.text = fmt::format("C_sample {:.0f} fF, C_integ {:.0f} fF, decrement {:.0f} mV: nominally {:.3f} mV a code; preset voltages on C_integ\n\n{:<10}{:>10}{:>14}{:>14}{:>20}{:>20}\n",
+                       1e15 * circuit.c_sample, 1e15 * circuit.c_integ, 1e3 * decrement, 1e3 * lsb, "", "codes", "LSB [mV]", "offset [LSB]", "INL [LSB]", "DNL [LSB]");
+  const auto judge = [&](const std::string& name, const ConverterLine& line) {
+    s.text += row(name, line);
+    s.json[name] = Json{{"codes", line.codes}, {"lsb_V", line.lsb}, {"offset_lsb", line.offset}, {"inl_lsb", line.inl}, {"dnl_lsb", line.dnl}, {"missing", line.missing}};
+    if (line.codes < codes) s.missed.push_back(fmt::format("converters, {}: {} of {} codes reached", name, line.codes, codes));
+    if (line.inl > limit) s.missed.push_back(fmt::format("converters, {}: INL {:.2f} LSB at code {}, limit {}", name, line.inl, line.inl_code, limit));
+    if (line.dnl > limit) s.missed.push_back(fmt::format("converters, {}: DNL {:.2f} LSB at code {}, limit {}", name, line.dnl, line.dnl_code, limit));
+    if (line.missing > 0) s.missed.push_back(fmt::format("converters, {}: {} codes missing", name, line.missing));
+  };
+  // Ramps start a little beyond the range; 30 decrements more than codes reach below zero whatever the gain.
+  const circuits::ControlProgram ramp = mode_program("preset_ramp"), binary = mode_program("preset_binary"), unary = mode_program("preset_unary");
+  const double start = lsb * (codes + 1);
+  const auto ramps = run_modes({preset(circuit, ramp, start, codes + 30), preset(circuit, ramp, -start, codes + 30)}, settings, "ramps of the unary converter");
+  std::array<std::vector<double>, 2> thresholds;
+  const double turn = comparator_turn(ramp, ramps);
+  for (size_t p = 0; p < 2; ++p) {
+    thresholds[p] = ramp_thresholds(ramps[p], turn, codes);
+    judge(p == 0 ? "unary, +" : "unary, -", converter_line(thresholds[p], codes));
+  }
+  // The ramps' thresholds foretell whole conversions.
+  std::vector<circuits::ConversionSetup> checks;
+  std::vector<double> check_v;
+  for (int i = -4; i <= 4; ++i) check_v.push_back(i == 0 ? 0.4 * lsb : lsb * (i * 31.25 + 0.37));
+  for (double v : check_v) checks.push_back(preset(circuit, unary, v, codes));
+  const auto checked = run_modes(checks, settings, "whole unary conversions");
+  int foretold = 0;
+  for (size_t i = 0; i < checked.size(); ++i) foretold += code_from(thresholds, turn, checked[i].v_integrated) == checked[i].code;
+  s.text += fmt::format("whole unary conversions whose code the ramps foretell: {} of {}\n", foretold, checked.size());
+  if (foretold < static_cast<int>(checked.size()) - 1) s.missed.push_back("converters: whole conversions and ramps disagree");
+
+  std::vector<circuits::ConversionSetup> setups;
+  for (int code = 1; code <= codes; code += 2)
+    for (int sign : {1, -1}) setups.push_back(preset(circuit, binary, sign * (code + 0.5) * lsb, codes));
+  const auto records = run_modes(setups, settings, "binary conversions");
+  const BinaryThresholds found = binary_thresholds(binary, records);
+  for (size_t p = 0; p < 2; ++p) judge(p == 0 ? "binary, +" : "binary, -", converter_line(found.thresholds[p], codes));
+  s.text += fmt::format("comparator turns at {:.3f} mV (unary), {:.3f} mV (binary)\n", 1e3 * turn, 1e3 * found.turn);
+  int undecided = 0;
+  for (const auto& r : records) undecided += r.undecided;
+  s.text += fmt::format("undecided comparisons: {}\n", undecided);
+  return s;
+}
+
+}  // namespace mho::validation

@@ -1,0 +1,121 @@
+// The same array read both ways, and fed back.
+//
+// Backward: inputs on the source lines, the neurons read bit lines; each code is held against the forward code of the transposed matrix.
+// Recurrent: what the neurons give becomes the next input, through their registers; x_(t+1) = sgn(W x_t), and each code is held against a forward run that starts from the
+// exact states.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "circuits/core_array.hpp"
+#include "core/random.hpp"
+#include "validation/modes.hpp"
+
+namespace mho::validation {
+namespace {
+
+constexpr size_t lines = 16;
+constexpr int limit = 1;  // [LSB]
+
+std::vector<std::vector<double>> random_matrix(std::uint64_t seed) {
+  RandomStream random(seed, 0, 0, 0, Purpose::weights);
+  std::vector<std::vector<double>> g(lines, std::vector<double>(lines));
+  for (auto& row : g)
+    for (double& cell : row) cell = (1.0 + 39.0 * random.uniform()) * 1e-6;
+  return g;
+}
+
+std::vector<std::vector<double>> transposed(const std::vector<std::vector<double>>& g) {
+  std::vector<std::vector<double>> t(g.front().size(), std::vector<double>(g.size()));
+  for (size_t i = 0; i < g.size(); ++i)
+    for (size_t j = 0; j < g[i].size(); ++j) t[j][i] = g[i][j];
+  return t;
+}
+
+circuits::CoreInput core_input(const std::vector<std::vector<double>>& g, const std::vector<std::vector<std::int8_t>>& levels, bool forward, size_t output) {
+  circuits::CoreInput input;
+  input.conductance = g;
+  input.levels = levels;
+  input.forward = forward;
+  input.bit_line = output;
+  input.source_line = output;
+  input.point.v_read = 0.3;
+  input.point.v_decrement = 0.01;
+  input.point.max_code = 63;
+  return input;
+}
+
+double mean_of(const std::vector<std::vector<double>>& g, const std::vector<std::int8_t>& x, size_t column) {
+  double sum = 0, weighted = 0;
+  for (size_t i = 0; i < g.size(); ++i) {
+    sum += g[i][column];
+    weighted += g[i][column] * x[i];
+  }
+  return weighted / sum;
+}
+
+}  // namespace
+
+Section validate_directions(const ModeSettings& settings) {
+  circuits::CircuitParams circuit = mode_circuit();
+  // Wires of a 16×16 corelet: 0.5 ohm and the parameters' wire capacitance a cell, 0.1 fF to each neighbour.
+  const circuits::WireParams wires{0.5, 0.5, 0.1e-15, 0.0};
+  const circuits::ControlProgram program = mode_program("driven_unary");
+  const auto g = random_matrix(settings.seed), gt = transposed(g);
+  RandomStream random(settings.seed, 0, 0, 1, Purpose::inputs);
+  std::vector<std::vector<std::int8_t>> levels(2, std::vector<std::int8_t>(lines));
+  for (auto& bit : levels)
+    for (auto& level : bit) level = static_cast<std::int8_t>(static_cast<int>(random.below(3)) - 1);
+  std::vector<circuits::ConversionSetup> setups;
+  std::vector<size_t> outputs;
+  for (size_t k = 0; k < lines; k += 2) outputs.push_back(k);
+  for (size_t k : outputs) setups.push_back(core_setup(circuit, wires, program, core_input(g, levels, false, k)));
+  for (size_t k : outputs) setups.push_back(core_setup(circuit, wires, program, core_input(gt, levels, true, k)));
+  const auto records = run_modes(setups, settings, "backward and forward products");
+  Section s{"directions", {}, {}, {}, {}};
+  s.text = fmt::format("{0} by {0} cells, wires {1} ohm a cell, 2-bit inputs\n\nbackward: inputs on source lines, outputs on bit lines, beside the forward product of the transposed matrix\n"
+                       "   output   code   forward of transposed   integrated [mV]   forward [mV]\n", lines, wires.r_bl);
+  int worst = 0;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const auto &back = records[i], &forth = records[outputs.size() + i];
+    worst = std::max(worst, std::abs(back.code - forth.code));
+    s.text += fmt::format("{:9}{:7}{:24}{:18.3f}{:15.3f}\n", outputs[i], back.code, forth.code, 1e3 * back.v_integrated, 1e3 * forth.v_integrated);
+  }
+  s.text += fmt::format("worst {} LSB (limit {})\n", worst, limit);
+  s.json["backward_lsb"] = worst;
+  if (worst > limit) s.missed.push_back(fmt::format("directions: backward {} LSB from the forward product of the transposed matrix", worst));
+
+  // Recurrent: three time steps of all lines on a symmetric matrix with both signs: pairs of columns would be differential on the chip; here the sign is against the mean.
+  constexpr int time_steps = 3;
+  std::vector<std::int8_t> x(lines);
+  for (size_t i = 0; i < lines; ++i) x[i] = static_cast<std::int8_t>(random.below(2) ? 1 : -1);
+  int recurrent_worst = 0, differing = 0;
+  s.text += "\nrecurrent: the sign of each code is the next input of its line\n   step   codes (| forward product of the state computed without the circuit)\n";
+  for (int t = 0; t < time_steps; ++t) {
+    std::vector<circuits::ConversionSetup> step;
+    for (size_t k = 0; k < lines; ++k) step.push_back(core_setup(circuit, wires, program, core_input(g, {x}, true, k)));
+    const auto now = run_modes(step, settings, fmt::format("recurrent step {}", t + 1));
+    std::string codes, expected;
+    std::vector<std::int8_t> next(lines);
+    const double unit = 0.01 / 0.3;  // decrement over read voltage: one code
+    for (size_t k = 0; k < lines; ++k) {
+      const double ideal = mean_of(g, x, k) / unit;
+      const int truncated = static_cast<int>(ideal);
+      recurrent_worst = std::max(recurrent_worst, std::abs(now[k].code - truncated));
+      next[k] = static_cast<std::int8_t>(now[k].sign);
+      differing += (ideal > 0) != (now[k].sign > 0);
+      codes += fmt::format("{:4}", now[k].code);
+      expected += fmt::format("{:4}", truncated);
+    }
+    s.text += fmt::format("{:7}  {} |{}\n", t + 1, codes, expected);
+    x = next;
+  }
+  s.text += fmt::format("worst {} LSB (limit {}); {} of {} signs differ\n", recurrent_worst, limit, differing, time_steps * static_cast<int>(lines));
+  s.json["recurrent_lsb"] = recurrent_worst;
+  s.json["recurrent_signs_differing"] = differing;
+  if (recurrent_worst > limit) s.missed.push_back(fmt::format("directions: recurrent codes {} LSB from the product", recurrent_worst));
+  return s;
+}
+
+}  // namespace mho::validation

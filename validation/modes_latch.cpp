@@ -1,0 +1,90 @@
+// How long the latch takes over the voltage that it is given, and how small that must be for it to stay undecided at the end of the compare phase. A latch regenerates:
+// its outputs part as e^(t/τ), so the time is t₀ + τ ln(1/|Δv|), and half the supply is reached by t for |Δv| > Δ₀ e^(−t/τ): the metastability window.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "circuits/column.hpp"
+#include "circuits/spice/worker_pool.hpp"
+#include "core/errors.hpp"
+#include "core/statistics.hpp"
+#include "validation/modes.hpp"
+
+namespace mho::validation {
+namespace {
+
+// Time from the clock's edge until q and qb are half the supply apart [s], by the deck of one latch.
+double decision_time(const circuits::CircuitParams& circuit, double dv) {
+  spice::Session session;
+  spice::TransientRequest request;
+  request.name = "latch";
+  request.netlist = circuits::subcircuit_text() +
+                    fmt::format("vdd vdd 0 {0:.17g}\nvm inm 0 {1:.17g}\nvp inp 0 {2:.17g}\nvk k 0 pwl(0 0 1n 0 1.1n {0:.17g})\nx1 inp inm k q qb vdd latch\n", circuit.v_dd,
+                                circuit.v_ref, circuit.v_ref + dv);
+  request.watch = {"q", "qb"};
+  request.t_stop = 8e-9;
+  request.dt_max = 1e-11;
+  request.options = "reltol=1e-6 abstol=1e-15 vntol=1e-9 chgtol=1e-19 method=trap";
+  double crossed = INFINITY;
+  spice::Hooks hooks;
+  hooks.value = [](size_t, double) { return 0.0; };
+  hooks.accepted = [&](double t, std::span<const double> v) {
+    if (std::isinf(crossed) && std::abs(v[0] - v[1]) > 0.5 * circuit.v_dd) crossed = (v[0] - v[1] > 0) == (dv > 0) ? t - 1e-9 : -1.0;
+  };
+  hooks.done = [&] { return !std::isinf(crossed); };
+  session.transient(request, hooks);
+  return crossed;
+}
+
+}  // namespace
+
+Section validate_latch(const ModeSettings& settings) {
+  const circuits::CircuitParams circuit = mode_circuit();
+  std::vector<double> dv;
+  for (double v = 0.1; v > 2e-9; v *= 0.1)
+    for (double sign : {1.0, -1.0}) dv.push_back(sign * v);
+  std::vector<double> time(dv.size(), NAN);
+  spice::run_in_workers(dv.size(), {.workers = settings.workers}, [&](size_t i) { return fmt::format("{:.17g}", decision_time(circuit, dv[i])); },
+                        [&](size_t i, spice::TaskOutcome outcome) {
+                          if (!outcome.ok) throw NumericalError("latch: " + outcome.error);
+                          time[i] = std::stod(outcome.result);
+                        });
+  Section s{"latch", {}, {}, {}, {}};
+  s.text = "  difference     time until q and qb are half the supply apart [ps]: positive, negative\n";
+  std::vector<double> x, t;
+  int wrong = 0;
+  for (size_t i = 0; i + 1 < dv.size(); i += 2) {
+    wrong += (time[i] < 0) + (time[i + 1] < 0);
+    s.text += fmt::format("{:9.0e} V{:12.1f}{:12.1f}\n", dv[i], 1e12 * time[i], 1e12 * time[i + 1]);
+    if (dv[i] > 2e-3 || !std::isfinite(time[i])) continue;  // regeneration from small differences
+    x.push_back(-std::log(dv[i]));
+    t.push_back(time[i]);
+  }
+  const Line line = fit_line(x, t);
+  constexpr double given = 1e-9;  // from the clock to the end of the compare phase
+  const double window = std::exp((line.intercept - given) / line.slope);
+  // The amplifier stands before it: the window at the integrated voltage is smaller by what the open amplifier gains in the compare phase.
+  const auto near = run_modes({[&] {
+    auto setup = column_setup(circuit, mode_program("preset_unary"), [&] {
+      circuits::ColumnInput input;
+      input.conductance.assign(2, 10e-6);
+      input.levels.assign(1, std::vector<std::int8_t>(2, 0));
+      input.point.max_code = 1;
+      return input;
+    }());
+    setup.input.parameters = {{"v_preset", 1e-3}};
+    return setup;
+  }()}, settings, "gain of the compare phase").front();
+  const double before = near.v_integrated, after = near.steps.size() > 2 ? near.steps[2].v_out : NAN;
+  s.text += fmt::format(
+      "regeneration time constant {:.1f} ps; given {:.1f} ns, the latch stays undecided within {:.2g} V of its threshold\n"
+      "the amplifier takes {:.3f} mV to {:.1f} mV in the compare phase: undecided within about {:.2g} V of integrated voltage\nwrong decisions: {}\n",
+      1e12 * line.slope, 1e9 * given, window, 1e3 * before, 1e3 * after, window / std::abs(after / before), wrong);
+  s.json = Json{{"tau_s", line.slope}, {"window_V", window}, {"compare_gain", after / before}, {"wrong", wrong}};
+  if (wrong > 0) s.missed.push_back(fmt::format("latch: {} wrong decisions", wrong));
+  if (!(window < 1e-4)) s.missed.push_back(fmt::format("latch: undecided within {:.2g} V", window));
+  return s;
+}
+
+}  // namespace mho::validation
