@@ -51,11 +51,14 @@ Diagnosis diagnose(std::string_view log) {
   Diagnosis d;
   const std::vector<std::string_view> lines = split_lines(log);
   const auto at = [&](size_t i) { return i < lines.size() ? lines[i] : std::string_view(); };
+  std::string inside;
   std::string_view first_error, singular, reason, missing;
   for (size_t i = 0; i < lines.size(); ++i) {
     if (const int n = number_after(lines[i], "Error on line "); n > 0 && d.line == 0) {
       d.line = n;  // the netlist's line follows, and what is wrong with it
       d.message = fmt::format("\"{}\": {}", at(i + 1), at(i + 2));
+    } else if (lines[i] == "Error on line:" && inside.empty()) {
+      inside = fmt::format("\"{}\": {}", at(i + 1), at(i + 2));  // of a subcircuit: without a number
     } else if (const int m = number_after(lines[i], "Netlist line no. "); m > 0 && d.line == 0) {
       d.line = m;
       d.message = at(i + 1);
@@ -73,6 +76,7 @@ Diagnosis diagnose(std::string_view log) {
       d.message += fmt::format(" ({})", first_error);
     return d;
   }
+  if (!inside.empty()) return {0, inside, false};
   if (!missing.empty()) return {0, std::string(missing), false};
   d.message = std::string(reason.empty() ? first_error : reason);
   if (d.numerical && !singular.empty()) d.message += fmt::format("; {}", singular);
