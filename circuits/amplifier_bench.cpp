@@ -123,6 +123,8 @@ class Bench {
     report_.models = decks_.models();
     loops();
     report_.needs = derive_needs(setup_.circuit, setup_.point, setup_.times, load_, c_in());
+    slew_window_ = 20.0 * setup_.circuit.v_dd / report_.needs.slew;
+    for (const auto& [limit, value] : setup_.asked) report_.needs.*limit = value;
     dc();
     slew();
     for (const double sign : {1.0, -1.0}) {
@@ -218,10 +220,9 @@ class Bench {
 
   void slew() {
     const double v_dd = setup_.circuit.v_dd, start = 1e-9;
-    const double window = 20.0 * v_dd / report_.needs.slew;
     const auto rate = [&](bool rising) {
       const auto r = analyse("slew rate", decks_.overdrive(c_in(), rising, start),
-                             {{tran(start + window), {"out"}}})[0];
+                             {{tran(start + slew_window_), {"out"}}})[0];
       const auto out = r.real("out");
       const double from = time_of(r.axis, out, rising ? 0.25 * v_dd : 0.75 * v_dd, start);
       const double to = time_of(r.axis, out, rising ? 0.75 * v_dd : 0.25 * v_dd, start);
@@ -327,6 +328,7 @@ class Bench {
   AmplifierDecks decks_;
   NeuronLoad load_;
   AmplifierReport report_;
+  double slew_window_ = 0.0;  // [s] twenty times what the derived slew rate takes
 };
 
 }  // namespace

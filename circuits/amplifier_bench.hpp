@@ -3,7 +3,8 @@
 //   gain, swing       inp at VREF; inm driven so that the output steps through the supply:
 //                     A = -d out/d inm
 //   offset, currents  operating point of the unity-gain loop
-//   crossing, margin  loop broken at inm by 1 GH and 1 nF; the load holds what the loop loses there,
+//   crossing, margin  loop broken at inm by 1 GH and 1 nF; the load holds what the loop loses
+//   there,
 //                     the input capacitance, which is measured first
 //   slew rate         open amplifier, inm stepped by 0.3 V either side of VREF; output from a
 //                     quarter to three quarters of the supply
@@ -21,6 +22,7 @@
 // it at BSIM4's default numbers.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "circuits/amplifier_file.hpp"
@@ -36,6 +38,7 @@ struct AmplifierSetup {
   PhaseTimes times;
   double temperature = 27.0;  // [deg C]
   std::string corner = "tt";
+  std::vector<std::pair<double AmplifierNeeds::*, double>> asked = {};  // instead of derived limits
 };
 
 // Curves for pictures.
@@ -49,7 +52,7 @@ struct AmplifierCurves {
 
 struct AmplifierReport {
   AmplifierFigures figures;
-  AmplifierNeeds needs;  // derived, with the measured input capacitance
+  AmplifierNeeds needs;  // derived, with the measured input capacitance, and what was asked
   AmplifierCurves curves;
   std::string models;  // where the transistors come from
 };

@@ -11,6 +11,7 @@
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
 #include "core/json_file.hpp"
+#include "core/units.hpp"
 
 namespace mho::circuits {
 namespace {
@@ -170,11 +171,11 @@ std::vector<SpecRow> specification(const AmplifierFigures& f, const AmplifierNee
   row("noise after a conversion", "V", f.noise, most, n.noise,
       fmt::format("{} samples and holds and one decision, squares added", times.cycles));
   row("kT/C of C_sample", "V", f.ktc_sample, none, 0.0,
-      fmt::format(".noise of a switch; the formula gives {:.4g} V",
-                  std::sqrt(kt / circuit.c_sample)));
+      fmt::format(".noise of a switch; the formula gives {}",
+                  format_quantity(std::sqrt(kt / circuit.c_sample), "V")));
   row("kT/C of C_integ", "V", f.ktc_integrate, none, 0.0,
-      fmt::format(".noise of a switch; the formula gives {:.4g} V",
-                  std::sqrt(kt / circuit.c_integ)));
+      fmt::format(".noise of a switch; the formula gives {}",
+                  format_quantity(std::sqrt(kt / circuit.c_integ), "V")));
   row("supply current", "A", f.supply_current, most, n.supply_current,
       "operating point, unity gain");
   row("energy of a sample and an integrate phase", "J",
