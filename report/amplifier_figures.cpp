@@ -34,13 +34,13 @@ std::string bode_svg(const std::string& title, const std::vector<LoopCurve>& loo
     lower += fmt::format("{}$loop{} using 1:3 with lines lt {} notitle", k ? ", " : "", k, k + 1);
   }
   return gnuplot_svg("bode", title, width, 480, data,
-                     "set multiplot layout 2,1 margins 0.10,0.98,0.11,0.97 spacing 0.08\n"
+                     "set multiplot layout 2,1 margins 0.11,0.96,0.14,0.97 spacing 0.08\n"
                      "set logscale x\nset xrange [1e3:1e10]\nset format x '10^{%L}'\n"
                      "set xzeroaxis lc rgb '#8a8f98'\nset key bottom left\n"
-                     "set yrange [-40:*]\nset ylabel 'loop gain [dB]' offset 1\n" +
+                     "set yrange [-40:*]\nset ylabel 'loop gain [dB]'\n" +
                          upper +
                          "\nset yrange [-90:200]\nset ytics 45\n"
-                         "set ylabel 'phase margin [deg]' offset 1\nset xlabel 'frequency [Hz]'\n" +
+                         "set ylabel 'phase margin [deg]'\nset xlabel 'frequency [Hz]'\n" +
                          lower + "\nunset multiplot\n");
 }
 
