@@ -27,6 +27,8 @@ void add_device_program(CLI::App& device);
 void add_device_relax(CLI::App& device);
 void add_device_export(CLI::App& device);
 void add_device_fit(CLI::App& device);
+void add_card_fit(CLI::App& card);              // mho card …
+void add_card_judge(CLI::App& card);
 void add_config(CLI::App& mho);           // mho config check | dump
 void add_train(CLI::App& mho);
 void add_version(CLI::App& mho);

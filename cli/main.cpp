@@ -46,6 +46,9 @@ void add_commands(CLI::App& app) {
   add_device_relax(*device);
   add_device_export(*device);
   add_device_fit(*device);
+  CLI::App* card = app.add_subcommand("card", "the transistor models of the circuits, fitted to and held against currents")->require_subcommand(1);
+  add_card_fit(*card);
+  add_card_judge(*card);
   add_config(app);
   add_train(app);
   add_version(app);
