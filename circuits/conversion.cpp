@@ -272,8 +272,7 @@ class Controller {
 }  // namespace
 
 std::string ngspice_options(const ConversionOptions& options) {
-  const double r = options.tolerance;
-  std::string text = fmt::format("reltol={:.3g} abstol={:.3g} vntol={:.3g} chgtol={:.3g} method=trap trtol=7 bypass=1", r, 1e-14, 1e-2 * r, 1e-12 * r);
+  std::string text = spice::transient_options(options.tolerance);
   if (options.temperature != 27) text += fmt::format(" temp={:.17g}", options.temperature);
   return options.extra.empty() ? text : text + " " + options.extra;
 }
