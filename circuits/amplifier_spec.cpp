@@ -40,9 +40,11 @@ PhaseTimes phase_times(const ControlProgram& program, const ReadPoint& point, in
                free_time(program, "compare"), free_time(program, "restore")};
   t.cycle = phase(program, "sample").duration + phase(program, "integrate").duration;
   // The comparator never flips: all steps to the end of the range.
-  ControlState state(program,
-                     samples_per_bit(static_cast<size_t>(magnitude_bits), point.pulse_multiplier),
-                     point.max_code);
+  ProgramInput input;
+  input.bits = magnitude_bits;
+  input.pulse_multiplier = point.pulse_multiplier;
+  input.max_code = point.max_code;
+  ControlState state(program, input);
   while (!state.ended()) {
     t.conversion += state.phase().duration;
     t.cycles += state.phase().name == "integrate";

@@ -42,7 +42,8 @@ std::string subcircuit_text(const Transistors& transistors) {
   const auto shipped = [](const char* file) { return read_text_file(data_path(fmt::format("netlists/{}", file))); };
   std::string text = transistors.models.empty() ? shipped("card_130nm.lib") : transistors.models;
   text += transistors.amplifier.empty() ? shipped("ota.sub") : transistors.amplifier;
-  for (const char* file : {"switch.sub", "latch.sub", "neuron.sub", "cell.sub"}) text += shipped(file);
+  text += transistors.latch.empty() ? shipped("latch.sub") : transistors.latch;
+  for (const char* file : {"switch.sub", "neuron.sub", "cell.sub"}) text += shipped(file);
   return text;
 }
 

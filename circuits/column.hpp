@@ -33,6 +33,7 @@ ArrayPart line_part(const CircuitParams& circuit);
 struct Transistors {
   std::string models;     // text of the model card; empty: netlists/card_130nm.lib
   std::string amplifier;  // text with the subcircuits ota and ota_bias; empty: netlists/ota.sub
+  std::string latch;      // text with the subcircuit latch; empty: netlists/latch.sub
 };
 
 // How a source moves: text after "vname node 0 ", by the name of the source ("vc_az", "vdp", "vr0").

@@ -28,6 +28,8 @@ void validate(ValidateOptions& o) {
                 {"functions", "ReLU, tanh and sigmoid by counting", [&m] { return validation::validate_functions(m); }},
                 {"stochastic", "probability of the stochastic neuron", [&m] { return validation::validate_stochastic(m); }},
                 {"spiking", "integrate-and-fire: rate over input", [&m] { return validation::validate_spiking(m); }},
+                {"mismatch", "gain and offset over dies, with 95 % intervals", [&m] { return validation::validate_mismatch(m); }},
+                {"corners", "both converters at 45 corners of process, temperature and supply", [&m] { return validation::validate_corners(m); }},
                 {"directions", "backward and recurrent products", [&m] { return validation::validate_directions(m); }},
             },
             o.parts);
@@ -41,6 +43,7 @@ void add_validate_modes(CLI::App& parent) {
   command->add_option("--only", o->parts.only, "parts to run, separated by commas")->delimiter(',')->type_name("PART");
   command->add_option("--tolerance", o->modes.tolerance, "reltol of ngspice")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
   command->add_option("--samples", o->modes.samples, "of the stochastic neuron at each level")->check(CLI::Range(10, 1000000))->capture_default_str();
+  command->add_option("--dies", o->modes.dies, "of the mismatch, each with and without CDS")->check(CLI::Range(3, 100000))->capture_default_str();
   command->add_option("--seed", o->modes.seed, "of every random number")->capture_default_str();
   command->add_option("--threads", o->threads, "0: all processors; results do not depend on it")->check(CLI::Range(0, 1024))->capture_default_str();
   command->add_option("--out", o->parts.out, "folder for validate_modes.json")->type_name("DIR");

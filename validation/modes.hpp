@@ -16,6 +16,7 @@ struct ModeSettings {
   int workers = 2;
   double tolerance = 1e-5;  // [1] reltol of ngspice
   int samples = 2000;       // [1] of the stochastic neuron at each level
+  int dies = 250;           // [1] of the mismatch, each with CDS on and off
   Cache cache = Cache({}, true);
 };
 
@@ -40,5 +41,9 @@ Section validate_spiking(const ModeSettings& settings);
 Section validate_directions(const ModeSettings& settings);
 // Time the latch needs over the voltage it is given, and how small that must be to stay undecided.
 Section validate_latch(const ModeSettings& settings);
+// Both converters at five corners, three temperatures and three supplies.
+Section validate_corners(const ModeSettings& settings);
+// Gain and offset over dies with mismatch, with correlated double sampling on and off.
+Section validate_mismatch(const ModeSettings& settings);
 
 }  // namespace mho::validation

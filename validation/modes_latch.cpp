@@ -9,6 +9,7 @@
 #include "circuits/spice/worker_pool.hpp"
 #include "core/errors.hpp"
 #include "core/statistics.hpp"
+#include "validation/converter_thresholds.hpp"
 #include "validation/modes.hpp"
 
 namespace mho::validation {
@@ -65,21 +66,15 @@ Section validate_latch(const ModeSettings& settings) {
   constexpr double given = 1e-9;  // from the clock to the end of the compare phase
   const double window = std::exp((line.intercept - given) / line.slope);
   // The amplifier stands before it: the window at the integrated voltage is smaller by what the open amplifier gains in the compare phase.
-  const auto near = run_modes({[&] {
-    auto setup = column_setup(circuit, mode_program("preset_unary"), [&] {
-      circuits::ColumnInput input;
-      input.conductance.assign(2, 10e-6);
-      input.levels.assign(1, std::vector<std::int8_t>(2, 0));
-      input.point.max_code = 1;
-      return input;
-    }());
-    setup.input.parameters = {{"v_preset", 1e-3}};
-    return setup;
-  }()}, settings, "gain of the compare phase").front();
-  const double before = near.v_integrated, after = near.steps.size() > 2 ? near.steps[2].v_out : NAN;
+  std::vector<circuits::ConversionSetup> presets;
+  circuits::ReadPoint point;
+  point.max_code = 1;
+  for (double v : {1e-3, 4e-3}) presets.push_back(converter_setup(circuit, mode_program("preset_unary"), point, v));
+  const auto near = run_modes(presets, settings, "gain of the compare phase");
+  const double before = near[1].v_integrated - near[0].v_integrated, after = near[1].steps[2].v_out - near[0].steps[2].v_out;
   s.text += fmt::format(
       "regeneration time constant {:.1f} ps; given {:.1f} ns, the latch stays undecided within {:.2g} V of its threshold\n"
-      "the amplifier takes {:.3f} mV to {:.1f} mV in the compare phase: undecided within about {:.2g} V of integrated voltage\nwrong decisions: {}\n",
+      "the open amplifier makes a difference of {:.3f} mV one of {:.1f} mV in the compare phase: undecided within about {:.2g} V of integrated voltage\nwrong decisions: {}\n",
       1e12 * line.slope, 1e9 * given, window, 1e3 * before, 1e3 * after, window / std::abs(after / before), wrong);
   s.json = Json{{"tau_s", line.slope}, {"window_V", window}, {"compare_gain", after / before}, {"wrong", wrong}};
   if (wrong > 0) s.missed.push_back(fmt::format("latch: {} wrong decisions", wrong));

@@ -176,7 +176,7 @@ std::vector<std::string> deck_lines(const TransientRequest& request) {
   return lines;
 }
 
-void begin(const std::string& name) {
+void start_over(const std::string& name) {
   if (link_state.dead)
     throw NetlistError(name, 0, "not run: ngspice gave up on an earlier netlist of this process and cannot go on", link_state.log,
                        ExitStatus::numerical_failure);
@@ -293,7 +293,7 @@ TransientStats Session::transient(const TransientRequest& wanted, const Hooks& w
   request.options += safer.options;
   request.dt_max *= safer.dt_max_factor;
   if (intercept) intercept(request, hooks);
-  begin(request.name);
+  start_over(request.name);
   Link& link = link_state;
   link.request = &request;
   link.hooks = &hooks;
@@ -322,7 +322,7 @@ TransientStats Session::transient(const TransientRequest& wanted, const Hooks& w
 }
 
 std::vector<AnalysisResult> Session::analyse(const AnalysisRequest& request) {
-  begin(request.name);
+  start_over(request.name);
   Link& link = link_state;
   std::vector<std::string> lines = titled_lines(request.name, request.netlist);
   lines.push_back(".options " + request.options);
