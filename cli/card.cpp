@@ -36,7 +36,7 @@ std::string shift_text(Corner corner, const std::string& device,
   return text + "\n";
 }
 
-std::string fit_corners(const circuits::TransistorCard& card,
+std::string corner_text(const circuits::TransistorCard& card,
                         const std::vector<validation::TransistorCurves>& data,
                         const std::string& device) {
   spice::Session session;
@@ -50,9 +50,23 @@ std::string fit_corners(const circuits::TransistorCard& card,
   return text;
 }
 
-std::string fit_temperature(const circuits::TransistorCard& card,
-                            const std::vector<validation::TransistorCurves>& data,
-                            const std::string& device) {
+// The card, and its errors by geometry as comments.
+std::string typical_text(const circuits::TransistorCard& card,
+                         const validation::TransistorCurves& data,
+                         const validation::CardFitOptions& options) {
+  const circuits::TransistorCard fitted = validation::fit_typical(card, data, options);
+  spice::Session session;
+  const validation::CardErrors e =
+      validation::card_errors(validation::card_currents(session, fitted, data), data);
+  return circuits::card_text(fitted) +
+         fmt::format("* rms {:.4f}, held out {:.4f}, with body bias {:.4f}\n", e.fit, e.held_out,
+                     e.held_out_body) +
+         validation::geometry_table(data, e);
+}
+
+std::string temperature_text(const circuits::TransistorCard& card,
+                             const std::vector<validation::TransistorCurves>& data,
+                             const std::string& device) {
   spice::Session session;
   std::vector<const validation::TransistorCurves*> sets;
   for (const auto& set : data)
@@ -60,18 +74,21 @@ std::string fit_temperature(const circuits::TransistorCard& card,
   return circuits::card_text(validation::fit_temperature(session, card, sets));
 }
 
+std::vector<circuits::TransistorCard> cards_of(const Options& o) {
+  return o.card.empty() ? circuits::embedded_cards() : circuits::read_cards(o.card);
+}
+
 void fit(Options o) {
   const auto data = validation::read_transistor_curves(o.data);
-  const auto cards = o.card.empty() ? circuits::embedded_cards() : circuits::read_cards(o.card);
+  const auto cards = cards_of(o);
   const circuits::TransistorCard& card = circuits::card_named(cards, o.device);
   o.fit.workers = o.threads > 0 ? o.threads : default_threads();
   std::string text;
   if (o.stage == "typical")
-    text = circuits::card_text(validation::fit_typical(
-        card, validation::curves_of(data, o.device, Corner::tt, 27.0), o.fit));
+    text = typical_text(card, validation::curves_of(data, o.device, Corner::tt, 27.0), o.fit);
   else
-    text = o.stage == "temperature" ? fit_temperature(card, data, o.device)
-                                    : fit_corners(card, data, o.device);
+    text = o.stage == "temperature" ? temperature_text(card, data, o.device)
+                                    : corner_text(card, data, o.device);
   fmt::print("{}", text);
   if (!o.out.empty()) write_text_file(o.out, text);
 }
@@ -79,7 +96,7 @@ void fit(Options o) {
 void judge(const Options& o) {
   const auto data = validation::read_transistor_curves(o.data);
   spice::Session session;
-  const validation::Section section = validation::judge_card(session, data);
+  const validation::Section section = validation::judge_card(session, cards_of(o), data);
   fmt::print("{}", o.json ? section.json.dump(1) + "\n" : section.text);
   if (!section.missed.empty())
     throw Error(fmt::format("{} limits missed, the first: {}", section.missed.size(),
@@ -137,6 +154,8 @@ void add_card_judge(CLI::App& card) {
                                     "errors of the card at every corner and temperature of the "
                                     "data; status 4 when a limit is missed");
   add_data(*c, *o);
+  c->add_option("--card", o->card, "card to judge; without: netlists/card_130nm.lib")
+      ->type_name("FILE");
   c->add_flag("--json", o->json, "print JSON instead of a table");
   c->callback([o] { judge(*o); });
 }

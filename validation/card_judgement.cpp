@@ -26,20 +26,20 @@ CardErrors shift_errors(const Currents& card, const TransistorCurves& data, cons
 std::string geometry_table(const TransistorCurves& data, const CardErrors& errors) {
   std::string text;
   for (size_t g = 0; g < data.geometries.size(); ++g)
-    text += fmt::format("  {:.2f}/{:.2f} um  {:.4f}{}\n", data.geometries[g].w * 1e6,
+    text += fmt::format("* {:.2f}/{:.2f} um  {:.4f}{}\n", data.geometries[g].w * 1e6,
                         data.geometries[g].l * 1e6, errors.geometry[g],
                         data.held_out[g] ? "  held out" : "");
   return text;
 }
 
-Section judge_card(spice::Session& session, const std::vector<TransistorCurves>& data) {
+Section judge_card(spice::Session& session, const std::vector<circuits::TransistorCard>& cards,
+                   const std::vector<TransistorCurves>& data) {
   Section section;
   section.name = "model card";
   section.json["sets"] = Json::array();
   section.text =
       "rms of asinh(I/I0), I0 = 3 nA W/L; change: of the difference to tt at 27 degC\n"
       "device corner T[degC]    fit  held out  with body bias  change: fit  held out\n";
-  const std::vector<circuits::TransistorCard> cards = circuits::embedded_cards();
   for (const TransistorCurves& set : data) {
     const circuits::TransistorCard& tt = circuits::card_named(cards, set.device);
     const auto card = circuits::shifted(tt, circuits::corner_shift(set.corner, set.device));

@@ -148,6 +148,8 @@ Section validate_spice_workers(const SpiceEngineSettings& s) {
       Timing& b = best[static_cast<size_t>(workers - 1)];
       if (t.wall < b.wall) b = t;
     }
+  // With two processors of their own both workers would end after half of their processor time.
+  const double possible = 2.0 * best[0].cpu / best[1].cpu;
   const double faster = best[0].wall / best[1].wall, load = load_average();
   section.text = fmt::format(
       "{} conversions of 64 rows, shortest of {} runs each, in turns\n  {:<12}{:>12}{:>16}{:>18}\n",
@@ -156,9 +158,10 @@ Section validate_spice_workers(const SpiceEngineSettings& s) {
     section.text += fmt::format("  {:<12}{:>12.2f}{:>16.2f}{:>18.2f}\n", w + 1, best[w].wall,
                                 best[w].cpu, best[w].cpu / best[w].wall);
   section.text += fmt::format(
-      "  two workers are faster by {:.2f}  at least {:g}{}\n  load average of the machine at the "
-      "end {:.1f}{}\n",
-      faster, limit, faster >= limit ? "" : "   MISSED", load,
+      "  two workers are faster by {:.2f}  at least {:g}{}\n"
+      "  most that their processor times allow {:.2f}\n"
+      "  load average of the machine at the end {:.1f}{}\n",
+      faster, limit, faster >= limit ? "" : "   MISSED", possible, load,
       load > 2.5 ? ": others are computing" : "");
   section.json = {{"conversions", columns.size()},
                   {"one_worker", quantity(best[0].wall, "s")},
@@ -166,6 +169,7 @@ Section validate_spice_workers(const SpiceEngineSettings& s) {
                   {"one_worker_cpu", quantity(best[0].cpu, "s")},
                   {"two_workers_cpu", quantity(best[1].cpu, "s")},
                   {"faster", faster},
+                  {"possible", possible},
                   {"load_average", load}};
   if (!(faster >= limit))
     section.missed.push_back(
