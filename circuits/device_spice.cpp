@@ -87,6 +87,8 @@ std::string cell_line(const AnyMemristor& model, const State& start, const std::
   if (twin.find(" c_cell=") != std::string::npos) add("c_cell", o.parallel_capacitance);
   // Below this the contact's node has no memory at all, and Newton no start.
   if (twin.find(" c_contact=") != std::string::npos) add("c_contact", std::max(o.parallel_capacitance, 1e-17));
+  // Behind 1 ohm: the voltage of a gap that closes at 100 m/s is 1 fs late.
+  if (twin.find(" c_gap=") != std::string::npos) add("c_gap", std::max(o.parallel_capacitance, 1e-15));
   // The functions' temperature follows the power at once.
   if (twin.find(" tau=") != std::string::npos) add("tau", o.thermal_time_constant);
   // The twins' own cap of the speed of a tip keeps a runaway solvable in sweeps of seconds. A pulse

@@ -7,6 +7,7 @@
 #include "circuits/device_spice.hpp"
 #include "cli/commands.hpp"
 #include "cli/device.hpp"
+#include "cli/device_reference.hpp"
 #include "core/errors.hpp"
 #include "core/units.hpp"
 #include "report/device_figures.hpp"
@@ -66,16 +67,27 @@ double largest(const devices::DeviceTrace& trace, double sign) {
   return top;
 }
 
-void iv(const DeviceOptions& options, const LoadOptions& loading, const Sweep& sweep) {
+// Files beside --out: a picture of its own, and a curve to compare with.
+struct Extra {
+  std::string picture, reference;
+};
+
+void add_picture(CLI::App& command, Extra& e) { command.add_option("--picture", e.picture, "picture to write, .svg or .png")->type_name("FILE"); }
+
+void iv(const DeviceOptions& options, const LoadOptions& loading, const Sweep& sweep, const Extra& extra) {
   const devices::Card card = load_device(options);
   const devices::AnyMemristor model = model_of(card);
   const devices::Load load = load_of(loading, card);
   const devices::State start = start_of(loading, model);
   const devices::Drive drive = drive_of(sweep);
+  if (!extra.picture.empty()) report::check_picture_name(extra.picture);
   if (!options.out.empty()) make_output_folder(options.out);
+  devices::DeviceTrace reference;
+  if (!extra.reference.empty()) reference = load_reference(extra.reference, drive);
   Json json = Json::array();
   std::string text = fmt::format("{:<10}{:>12}{:>12}{:>14}{:>14}{:>14}{:>10}\n", "engine", "V_set [V]", "V_reset [V]", "I_set [A]", "I_reset [A]", "R end [ohm]", "steps"), notes;
   std::vector<report::DeviceCurve> curves;
+  if (!extra.reference.empty()) curves.push_back({"reference", reference.t, reference.drive, reference.current, true});
   for (const std::string& engine : engines_of(loading)) {
     const devices::TransientResult run = run_engine(engine, loading, model, load, drive, start, sweep.max_dv);
     const double v_set = validation::set_voltage(run.trace);
@@ -85,17 +97,25 @@ void iv(const DeviceOptions& options, const LoadOptions& loading, const Sweep& s
     notes += fmt::format("{}: {:.4g} J from the source; limits of the model at work: {}{}\n", engine, run.energy, devices::limit_names(run.limits), run.compliance ? "; compliance" : "");
     json.push_back({{"engine", engine}, {"v_set", quantity(v_set, "V")}, {"v_reset", quantity(peak.v, "V")}, {"i_set", quantity(largest(run.trace, 1.0), "A")}, {"i_reset", quantity(peak.i, "A")},
                     {"resistance_end", quantity(r, "ohm")}, {"energy", quantity(run.energy, "J")}, {"steps", run.steps}, {"limits", devices::limit_names(run.limits)}});
-    curves.push_back({engine, run.trace.t, run.trace.drive, run.trace.current});
+    if (!extra.reference.empty()) {
+      const ReferenceAgreement a = agreement(reference, run.trace, drive);
+      notes += fmt::format("{}: {} points of {} lie rms {:.2g}, at worst {:.2g} times 1 % in current or 2 mV from the curve; worst at {:+.3f} V, {:+.3g} A: {:.2g} % and {:.2g} mV\n", engine,
+                           reference.t.size(), extra.reference, a.rms, a.worst, a.drive, a.current, 100.0 * a.current_error, 1e3 * a.shift);
+      json.back()["reference"] = {{"rms_of_limit", a.rms}, {"worst_of_limit", a.worst}, {"worst_drive", quantity(a.drive, "V")}, {"worst_current", quantity(a.current, "A")}};
+    }
+    curves.push_back({engine, run.trace.t, run.trace.drive, run.trace.current, false});
     if (!options.out.empty()) write_trace(fmt::format("{}/iv_{}.csv", options.out, engine), model, run.trace);
   }
   if (!options.out.empty()) {
-    write_text_file(options.out + "/iv.svg", report::iv_svg(card.name, curves));
+    report::write_picture(options.out + "/iv.svg", report::iv_picture(card.name, curves));
     notes += fmt::format("{0}/iv.svg, {0}/iv_*.csv\n", options.out);
   }
+  if (!extra.picture.empty()) report::write_picture(extra.picture, report::iv_picture(card.name, curves));
   deliver(options, "iv", json, text + "V applied, SET positive; R at 0.1 V\n" + notes);
 }
 
-void pulse(const DeviceOptions& options, const LoadOptions& loading, const Train& train) {
+void pulse(const DeviceOptions& options, const LoadOptions& loading, const Train& train, const Extra& extra) {
+  if (!extra.picture.empty()) report::check_picture_name(extra.picture);
   const devices::Card card = load_device(options);
   const devices::AnyMemristor model = model_of(card);
   const devices::Load load = load_of(loading, card);
@@ -140,13 +160,14 @@ void pulse(const DeviceOptions& options, const LoadOptions& loading, const Train
       clock += drive.end();
     }
     if (!options.out.empty()) write_trace(fmt::format("{}/pulse_{}.csv", options.out, engine), model, all);
-    curves.push_back({engine, all.t, all.drive, all.current});
+    curves.push_back({engine, all.t, all.drive, all.current, false});
     series.push_back(points);
   }
   if (!options.out.empty()) {
-    write_text_file(options.out + "/pulse.svg", report::pulse_svg(card.name, curves, series));
+    report::write_picture(options.out + "/pulse.svg", report::pulse_picture(card.name, curves, series));
     text += fmt::format("{0}/pulse.svg, {0}/pulse_*.csv\n", options.out);
   }
+  if (!extra.picture.empty()) report::write_picture(extra.picture, report::pulse_picture(card.name, curves, series));
   deliver(options, "pulse", json, text);
 }
 
@@ -164,23 +185,26 @@ void export_spice(const DeviceOptions& options, const LoadOptions& loading, cons
 }  // namespace
 
 void add_device_iv(CLI::App& device) {
-  struct All { DeviceOptions o; LoadOptions l; Sweep s; };
+  struct All { DeviceOptions o; LoadOptions l; Sweep s; Extra e; };
   const auto a = std::make_shared<All>();
   CLI::App* command = device.add_subcommand("iv", "DC butterfly of a card, with compliance, series resistance or select transistor");
   add_device_options(*command, a->o);
   add_load_options(*command, a->l);
   add_sweep(*command, a->s);
-  command->callback([a] { iv(a->o, a->l, a->s); });
+  add_picture(*command, a->e);
+  command->add_option("--reference", a->e.reference, "curve of the same sweep to compare with and to draw: CSV with t[s], drive[V] or v[V], i[A]")->type_name("FILE");
+  command->callback([a] { iv(a->o, a->l, a->s, a->e); });
 }
 
 void add_device_pulse(CLI::App& device) {
-  struct All { DeviceOptions o; LoadOptions l; Train t; };
+  struct All { DeviceOptions o; LoadOptions l; Train t; Extra e; };
   const auto a = std::make_shared<All>();
   CLI::App* command = device.add_subcommand("pulse", "pulse train on a card, conductance after each pulse");
   add_device_options(*command, a->o);
   add_load_options(*command, a->l);
   add_train(*command, a->t);
-  command->callback([a] { pulse(a->o, a->l, a->t); });
+  add_picture(*command, a->e);
+  command->callback([a] { pulse(a->o, a->l, a->t, a->e); });
 }
 
 void add_device_export(CLI::App& device) {

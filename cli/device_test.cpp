@@ -41,6 +41,19 @@ TEST_CASE("mho device iv gives the same butterfly by both engines, with CSV and 
   CHECK(read_text_file(s.path("out/iv.svg")).find("<svg") != std::string::npos);
 }
 
+TEST_CASE("mho device iv draws PNG or SVG and lies on its own curve as reference") {
+  const Scratch s;
+  const std::string sweep = "device iv stanford_2016_d --set 1.5 --reset 1.5 --compliance '10 uA' --json ";
+  REQUIRE(s.mho(sweep + fmt::format("--out {} --picture {}", s.path("first"), s.path("a.png"))).status == 0);
+  CHECK(read_text_file(s.path("a.png")).starts_with("\x89PNG"));
+  const auto run = s.mho(sweep + fmt::format("--reference {} --picture {}", s.path("first/iv_ode.csv"), s.path("b.svg")));
+  CAPTURE(run.err);
+  REQUIRE(run.status == 0);
+  CHECK(read_text_file(s.path("b.svg")).find("reference") != std::string::npos);
+  // The table carries finitely many digits.
+  CHECK(Json::parse(run.out).at(0).at("reference").at("worst_of_limit").get<double>() < 0.01);
+}
+
 TEST_CASE("bad input of mho device is one line with status 2") {
   const Scratch s;
   const auto complains = [&](const std::string& arguments, const std::string& words) {
@@ -53,6 +66,8 @@ TEST_CASE("bad input of mho device is one line with status 2") {
   };
   complains("iv nobody", "nobody");
   complains("iv stanford_v1 --rate '3 V'", "--rate");
+  complains("iv stanford_v1 --picture x.jpg", ".png");
+  complains("iv stanford_v1 --reference nowhere.csv", "nowhere.csv");
   complains("iv stanford_v1 --param gap_max='-1 nm'", "gap_max");
   complains("iv stanford_v1 --start gap='9 nm'", "gap");
   complains("iv stanford_v1 --r-series=-5", "--r-series");

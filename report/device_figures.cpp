@@ -10,12 +10,12 @@
 namespace mho::report {
 namespace {
 constexpr int width = 760;
-constexpr size_t most_points = 4000;
+constexpr size_t most_points = 4000, most_marks = 180;
 
 // Every n-th point of a curve, so that a picture stays below some hundred kilobytes; the last one always.
-std::vector<size_t> kept(size_t n) {
+std::vector<size_t> kept(size_t n, size_t most) {
   std::vector<size_t> at;
-  const size_t stride = n / most_points + 1;
+  const size_t stride = n / most + 1;
   for (size_t i = 0; i < n; i += stride) at.push_back(i);
   if (n > 0 && at.back() != n - 1) at.push_back(n - 1);
   return at;
@@ -23,7 +23,7 @@ std::vector<size_t> kept(size_t n) {
 
 DataBlock block_of(size_t index, const DeviceCurve& c) {
   DataBlock b{fmt::format("c{}", index), std::vector<std::vector<double>>(4)};
-  for (size_t i : kept(c.t.size())) {
+  for (size_t i : kept(c.t.size(), c.points ? most_marks : most_points)) {
     b.columns[0].push_back(1e6 * c.t[i]);
     b.columns[1].push_back(c.v[i]);
     b.columns[2].push_back(1e6 * c.i[i]);
@@ -40,6 +40,18 @@ std::string plot(const std::vector<std::string>& names, const std::string& prefi
   return text + "\n";
 }
 
+// The same of current curves, of which some are points.
+std::string plot(const std::vector<DeviceCurve>& curves, const std::string& columns) {
+  std::string text = "plot ";
+  size_t lines = 0;
+  for (size_t k = 0; k < curves.size(); ++k) {
+    if (!curves[k].points) ++lines;
+    text += fmt::format("{}$c{} using {} with {} title '{}'", k ? ", " : "", k, columns,
+                        curves[k].points ? std::string("points lt 6 pt 6 ps 0.45") : fmt::format("lines lt {} dt {}", lines, (lines - 1) % 2 + 1), curves[k].name);
+  }
+  return text + "\n";
+}
+
 template <class Series>
 std::vector<std::string> names_of(const std::vector<Series>& all) {
   std::vector<std::string> names;
@@ -48,18 +60,17 @@ std::vector<std::string> names_of(const std::vector<Series>& all) {
 }
 }  // namespace
 
-std::string iv_svg(const std::string& title, const std::vector<DeviceCurve>& curves) {
+Picture iv_picture(const std::string& title, const std::vector<DeviceCurve>& curves) {
   std::vector<DataBlock> data;
   for (size_t k = 0; k < curves.size(); ++k) data.push_back(block_of(k, curves[k]));
-  const auto names = names_of(curves);
-  return gnuplot_svg("iv", title, width, 420, data,
+  return {"iv", title, width, 420, data,
                      "set multiplot layout 1,2 margins 0.09,0.98,0.15,0.96 spacing 0.12\nset xlabel 'applied voltage [V]'\nset ylabel 'current [uA]' offset 1\n"
                      "set xzeroaxis lc rgb '#c4c8ce'\n" +
-                         plot(names, "c", "2:3", "lines") + "unset key\nset logscale y\nset format y '10^{%L}'\nset ylabel '|current| [uA]' offset 1\n" + plot(names, "c", "2:4", "lines") +
-                         "unset multiplot\n");
+                         plot(curves, "2:3") + "unset key\nset logscale y\nset format y '10^{%L}'\nset ylabel '|current| [uA]' offset 1\n" + plot(curves, "2:4") +
+                         "unset multiplot\n"};
 }
 
-std::string pulse_svg(const std::string& title, const std::vector<DeviceCurve>& curves, const std::vector<PulseSeries>& series) {
+Picture pulse_picture(const std::string& title, const std::vector<DeviceCurve>& curves, const std::vector<PulseSeries>& series) {
   std::vector<DataBlock> data;
   for (size_t k = 0; k < curves.size(); ++k) data.push_back(block_of(k, curves[k]));
   for (size_t k = 0; k < series.size(); ++k) {
@@ -68,10 +79,10 @@ std::string pulse_svg(const std::string& title, const std::vector<DeviceCurve>& 
     data.push_back(b);
   }
   const auto names = names_of(curves);
-  return gnuplot_svg("pulse", title, width, 620, data,
+  return {"pulse", title, width, 620, data,
                      "set multiplot layout 3,1 margins 0.10,0.98,0.09,0.97 spacing 0.09\nset ylabel 'applied [V]' offset 1\nset xlabel 'time [us]' offset 0,0.5\n" + plot(names, "c", "1:2", "lines") +
                          "unset key\nset ylabel 'current [uA]' offset 1\n" + plot(names, "c", "1:3", "lines") +
-                         "set ylabel 'conductance [uS]' offset 1\nset xlabel 'pulse' offset 0,0.5\n" + plot(names_of(series), "g", "1:2", "linespoints") + "unset multiplot\n");
+                         "set ylabel 'conductance [uS]' offset 1\nset xlabel 'pulse' offset 0,0.5\n" + plot(names_of(series), "g", "1:2", "linespoints") + "unset multiplot\n"};
 }
 
 std::string relaxation_svg(const std::string& title, const std::vector<QuantileSeries>& series) {

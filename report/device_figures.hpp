@@ -3,22 +3,25 @@
 #include <string>
 #include <vector>
 
+#include "report/gnuplot.hpp"
+
 namespace mho::report {
 
 // One curve, named in the key: applied voltage and current over time.
 struct DeviceCurve {
   std::string name;
   std::vector<double> t, v, i;  // [s], [V], [A]
+  bool points = false;          // drawn as points, not as a line
 };
 // I over V, linear and logarithmic.
-std::string iv_svg(const std::string& title, const std::vector<DeviceCurve>& curves);
+Picture iv_picture(const std::string& title, const std::vector<DeviceCurve>& curves);
 
 struct PulseSeries {
   std::string name;
   std::vector<double> pulse, conductance;  // [1], [S] after each
 };
 // Waveforms of voltage and current, and the conductance after each pulse.
-std::string pulse_svg(const std::string& title, const std::vector<DeviceCurve>& curves, const std::vector<PulseSeries>& series);
+Picture pulse_picture(const std::string& title, const std::vector<DeviceCurve>& curves, const std::vector<PulseSeries>& series);
 
 // Quantiles of a population over time.
 struct QuantileSeries {

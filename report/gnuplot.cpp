@@ -87,28 +87,50 @@ std::string first_line_with_text(const std::string& text) {
   return last;
 }
 
+// What gnuplot draws of the figure on `terminal`.
+std::string drawn(const Picture& figure, const std::string& terminal) {
+  const ScratchFolder folder;
+  const std::string picture = folder.path + "/picture", file = folder.path + "/picture.gp", log = folder.path + "/log";
+  std::string text = fmt::format("set terminal {}\nset output '{}'\n{}", terminal, picture, style);
+  for (const DataBlock& block : figure.data) text += block_text(block);
+  write_text_file(file, text + figure.script + "\nunset output\n");
+  const int status = run_gnuplot(file, log);
+  if (status == 127) throw Error("gnuplot is not installed (apt-get install gnuplot-nox), so no picture and no report.html is written; all other results are");
+  if (status != 0)
+    throw Error(fmt::format("gnuplot refuses the picture '{}': {}", figure.title, first_line_with_text(read_text_file(log))), ExitStatus::bug);
+  return read_text_file(picture);
+}
+
 }  // namespace
 
-std::string gnuplot_svg(const std::string& id, const std::string& title, int width, int height, const std::vector<DataBlock>& data,
-                        const std::string& script) {
-  const ScratchFolder folder;
-  const std::string svg = folder.path + "/picture.svg", file = folder.path + "/picture.gp", log = folder.path + "/log";
-  std::string text = fmt::format("set terminal svg size {},{} dynamic font 'system-ui,Helvetica,Arial,sans-serif,13' linewidth 1 background '#ffffff'\n",
-                                 width, height);
-  text += fmt::format("set output '{}'\n{}", svg, style);
-  for (const DataBlock& block : data) text += block_text(block);
-  write_text_file(file, text + script + "\nunset output\n");
-  const int status = run_gnuplot(file, log);
-  if (status == 127)
-    throw Error("gnuplot is not installed, so report.html is not written (apt-get install gnuplot-nox); all other results are");
-  if (status != 0) throw Error(fmt::format("gnuplot refuses the picture '{}': {}", title, first_line_with_text(read_text_file(log))), ExitStatus::bug);
-  std::string picture = read_text_file(svg);
+std::string svg(const Picture& figure) {
+  std::string picture = drawn(figure, fmt::format("svg size {},{} dynamic font 'system-ui,Helvetica,Arial,sans-serif,13' linewidth 1 background '#ffffff'",
+                                                  figure.width, figure.height));
+  const std::string& id = figure.id;
   picture.erase(0, picture.find("<svg"));
-  picture = std::regex_replace(picture, std::regex("<title>[^<]*</title>"), fmt::format("<title>{}</title>", title), std::regex_constants::format_first_only);
+  picture = std::regex_replace(picture, std::regex("<title>[^<]*</title>"), fmt::format("<title>{}</title>", figure.title), std::regex_constants::format_first_only);
   picture = std::regex_replace(picture, std::regex("<desc>[^<]*</desc>"), "");
   picture = std::regex_replace(picture, std::regex("(id=['\"])"), "$1" + id + "-");
   picture = std::regex_replace(picture, std::regex("(href=['\"]#)"), "$1" + id + "-");
   return std::regex_replace(picture, std::regex("url\\(#"), "url(#" + id + "-");
+}
+
+std::string png(const Picture& figure) {
+  return drawn(figure, fmt::format("pngcairo size {},{} font 'Helvetica,13' fontscale 1.7 linewidth 2 pointscale 2 background '#ffffff'", 2 * figure.width, 2 * figure.height));
+}
+
+void check_picture_name(const std::string& path) {
+  if (!path.ends_with(".svg") && !path.ends_with(".png")) throw Error(fmt::format("the picture {} ends neither in .svg nor in .png", path));
+}
+
+void write_picture(const std::string& path, const Picture& figure) {
+  check_picture_name(path);
+  write_text_file(path, path.ends_with(".png") ? png(figure) : svg(figure));
+}
+
+std::string gnuplot_svg(const std::string& id, const std::string& title, int width, int height, const std::vector<DataBlock>& data,
+                        const std::string& script) {
+  return svg({id, title, width, height, data, script});
 }
 
 }  // namespace mho::report

@@ -13,8 +13,24 @@ struct DataBlock {
   std::vector<std::string> labels = {};          // first column as text, if any; as long as the columns
 };
 
-// Runs `script` after the data and the house style; returns the <svg> element with width and height left to the page and ids that start with
-// `id`. Throws Error when gnuplot is not installed or refuses the script (its first complaint is named).
+// A picture before it is drawn.
+struct Picture {
+  std::string id, title;
+  int width = 760, height = 420;  // [px]
+  std::vector<DataBlock> data;
+  std::string script;             // runs after the data and the house style
+};
+
+// The <svg> element with width and height left to the page and ids that start with `id`. Throws Error when gnuplot is not installed or
+// refuses the script (its first complaint is named).
+std::string svg(const Picture& picture);
+// The bytes of a PNG file, twice as many pixels each way. Throws as svg().
+std::string png(const Picture& picture);
+// SVG or PNG, as the name ends: .svg, .png. Throws Error for another ending, IoError, and as svg().
+void write_picture(const std::string& path, const Picture& picture);
+// Throws Error unless `path` ends in .svg or .png: before a long run.
+void check_picture_name(const std::string& path);
+
 std::string gnuplot_svg(const std::string& id, const std::string& title, int width, int height, const std::vector<DataBlock>& data,
                         const std::string& script);
 

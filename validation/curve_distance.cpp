@@ -171,4 +171,16 @@ CurveDistance distance_to(const devices::DeviceTrace& a, const devices::DeviceTr
   return worst;
 }
 
+double rms_distance(const devices::DeviceTrace& a, const devices::DeviceTrace& b, const devices::Drive& drive, const CurveLimits& limits) {
+  double sum = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    devices::DeviceTrace point;
+    point.t = {a.t[i]};
+    point.current = {a.current[i]};
+    const double d = distance_to(point, b, drive, limits).distance;
+    sum += d * d;
+  }
+  return std::sqrt(sum / static_cast<double>(std::max<size_t>(a.size(), 1)));
+}
+
 }  // namespace mho::validation

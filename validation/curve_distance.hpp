@@ -34,4 +34,7 @@ struct CurveDistance {
 CurveDistance distance_to(const devices::DeviceTrace& a, const devices::DeviceTrace& b,
                           const devices::Drive& drive, const CurveLimits& limits);
 
+// Root mean square over the points of `a` of the distance that distance_to() takes the worst of [1].
+double rms_distance(const devices::DeviceTrace& a, const devices::DeviceTrace& b, const devices::Drive& drive, const CurveLimits& limits);
+
 }  // namespace mho::validation

@@ -189,6 +189,7 @@ std::vector<Seed> corpus() {
           {Reader::card, file_text("stanford_v1.toml")},
           {Reader::card, file_text("sky130_reram.toml")},
           {Reader::card, file_text("jart_vcm_v1b.toml")},
+          {Reader::card, file_text("pku_v2.toml")},
           {Reader::card, file_text("vteam_pthfti.toml")},
           {Reader::card, file_text("yakopcic_hfo2c2.toml")},
           {Reader::policy, file_text("policy_wl_ramp.toml")},
