@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "circuits/model_card.hpp"
 #include "circuits/pdk.hpp"
 #include "circuits/pdk_netlist.hpp"
 #include "circuits/spice_text.hpp"
@@ -68,11 +69,8 @@ AmplifierDecks::AmplifierDecks(const AmplifierSetup& setup)
     source_ = fmt::format("{}/{}, corner {}, {} geometries", pdk->root, pdk->name, setup.corner,
                           netlist.sources.size());
   } else {
-    if (setup.corner != "tt")
-      throw Error(fmt::format("corner {}: the shipped card has tt only", setup.corner));
-    const std::string card = "netlists/card_130nm.lib";
-    head_ = text + read_text_file(data_path(card));
-    source_ = card;
+    head_ = text + card_text(corner_of(setup.corner));
+    source_ = fmt::format("netlists/card_130nm.lib, corner {}", setup.corner);
   }
   head_ +=
       fmt::format("vdda vdd 0 {0:.17g}\nvddb vddb 0 {0:.17g}\nxbias vddb bn bp cn cp ota_bias\n",

@@ -11,9 +11,9 @@
 namespace mho::circuits {
 
 // Switches of the neuron, the latch's clock and the word lines, in this order everywhere: control lines that are low or high.
-enum class Signal { az, ref, ssl, sbl, sdp, sdn, integrate, cmp, lk, rst, lat, wl };
-inline constexpr size_t signal_count = 12;
-inline constexpr std::array<const char*, signal_count> signal_names{"az", "ref", "ssl", "sbl", "sdp", "sdn", "int", "cmp", "lk", "rst", "lat", "wl"};
+enum class Signal { az, ref, ssl, sbl, sdp, sdn, integrate, cmp, lk, rst, iso, lat, wl };
+inline constexpr size_t signal_count = 13;
+inline constexpr std::array<const char*, signal_count> signal_names{"az", "ref", "ssl", "sbl", "sdp", "sdn", "int", "cmp", "lk", "rst", "iso", "lat", "wl"};
 // Reference levels that a program can move; their values count from 0 V.
 enum class Level { vlr, vdp, vdn, vcb };
 inline constexpr size_t level_count = 4;

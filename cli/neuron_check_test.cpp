@@ -78,7 +78,7 @@ TEST_CASE("bad input of mho neuron check is one line with status 2") {
   complains(shipped + " --name mine", "defines no .subckt mine; it has ota, ota_bias");
   complains(shipped + " --need gian=100", "gain");
   complains(shipped + " --need gain=-5", "gain");
-  complains(shipped + " --corner ff", "corner ff");
+  complains(shipped + " --corner fg", "fg");
   complains(shipped + " --temp 500", "--temp");
   complains(shipped + " --v-read 3x", "--v-read");
   complains(shipped + " --set calibrate.program=netlists/programs/line_pulses.toml",

@@ -51,7 +51,7 @@ Section validate_converters(const ModeSettings& settings) {
   };
   // Ramps start a little beyond the range; 30 decrements more than codes reach below zero whatever the gain.
   const circuits::ControlProgram ramp = mode_program("preset_ramp"), binary = mode_program("preset_binary"), unary = mode_program("preset_unary");
-  const double start = lsb * (codes + 1);
+  const double start = lsb * (codes + 3);
   const auto ramps = run_modes({preset(circuit, ramp, start, codes + 30), preset(circuit, ramp, -start, codes + 30)}, settings, "ramps of the unary converter");
   std::array<std::vector<double>, 2> thresholds;
   const double turn = comparator_turn(ramp, ramps);

@@ -76,7 +76,7 @@ Section validate_corners(const ModeSettings& settings) {
                        codes, limit, "", "unary", "binary, 33 levels", "corner", "[°C]", "VDD [V]", "INL", "DNL", "missing", "INL", "DNL", "missing", "signs");
   for (const Condition& c : conditions) {
     const std::string name = fmt::format("{} {:.0f} °C {:.2f} V", circuits::corner_name(c.corner), c.temperature, nominal.v_dd * c.supply);
-    std::vector<circuits::ConversionSetup> setups{at(c, ramp, lsb * (codes + 1), codes + 30), at(c, ramp, -lsb * (codes + 1), codes + 30)};
+    std::vector<circuits::ConversionSetup> setups{at(c, ramp, lsb * (codes + 6), codes + 40), at(c, ramp, -lsb * (codes + 6), codes + 40)};
     for (int i = 0; i < levels; ++i) setups.push_back(at(c, binary, lsb * ((i - levels / 2) * (codes - 1.0) / (levels / 2) + 0.5), codes));
     const auto records = run_at(c.temperature, setups, settings, name);
     const std::vector<circuits::ConversionRecord> ramps(records.begin(), records.begin() + 2), conversions(records.begin() + 2, records.end());

@@ -1,4 +1,6 @@
 // What one neuron integrates, against what it should.
+// Conductances are what write-verify reads: cell, select transistor and driver in series; the resistive cell is what is left of that (the transistor's resistance is taken at
+// VREF and 50 mV, and varies a little with the line).
 //
 // Driven: C_sample follows the line that the drivers hold, so v(out) − VREF = C_sample/C_integ · Σ_k 2^k V_k with V_k = V_read Σ G x_k / Σ G.
 // Held: the word lines fall and the line with its capacitance C_line is left alone; each sample shares charge with it. C_sample comes from the line reference, so the
@@ -10,6 +12,8 @@
 
 #include "core/random.hpp"
 #include "core/statistics.hpp"
+#include "circuits/spice/worker_pool.hpp"
+#include "core/errors.hpp"
 #include "validation/modes.hpp"
 
 namespace mho::validation {
@@ -32,6 +36,28 @@ circuits::ColumnInput random_input(std::uint64_t seed, int index) {
     }
   input.point.v_read = 0.3;
   input.point.max_code = 1;
+  return input;
+}
+
+// Select transistor at the read condition [ohm].
+double select_resistance(const circuits::CircuitParams& circuit) {
+  double ohm = 0.0;
+  spice::run_in_workers(1, {.workers = 1}, [&](size_t) {
+    spice::Session session;
+    const std::string netlist = circuits::subcircuit_text() + fmt::format("vw wl 0 {0:.17g}\nvs sl 0 {1:.17g}\nvb bl 0 {2:.17g}\nxc bl wl sl cell r=1e-3\n", circuit.wl_high, circuit.v_ref,
+                                                                          circuit.v_ref + 0.05);
+    const auto result = session.analyse({"select transistor", netlist, {{"op", {"vb#branch"}}}, "reltol=1e-6"});
+    return fmt::format("{:.17g}", 0.05 / -result.front().value("vb#branch"));
+  }, [&](size_t, spice::TaskOutcome outcome) {
+    if (!outcome.ok) throw NumericalError("select transistor: " + outcome.error);
+    ohm = std::stod(outcome.result);
+  });
+  return ohm;
+}
+
+// The same column with each cell at what is left of its conductance behind `series` [ohm].
+circuits::ColumnInput behind(circuits::ColumnInput input, double series) {
+  for (double& g : input.conductance) g = 1.0 / (1.0 / g - series);
   return input;
 }
 
@@ -61,22 +87,24 @@ Section validate_integrate(const ModeSettings& settings) {
   const double ratio = circuit.c_sample / circuit.c_integ;
   std::vector<circuits::ColumnInput> inputs;
   for (int i = 0; i < vectors; ++i) inputs.push_back(random_input(settings.seed, i));
+  const double series = select_resistance(circuit) + circuit.r_driver;
   // The falling word lines pull the held line down: its reference goes with it, by the mean of a first run with zero inputs.
   circuits::ColumnInput zero = inputs[vectors / 2];
   for (auto& bit : zero.levels) std::fill(bit.begin(), bit.end(), static_cast<std::int8_t>(0));
   const circuits::ControlProgram driven = mode_program("driven_unary"), held = mode_program("held_line_unary");
-  const double trim = run_modes({column_setup(circuit, held, zero)}, settings, "held line at zero input").front().v_line_held.front();
+  const double trim = run_modes({column_setup(circuit, held, behind(zero, series))}, settings, "held line at zero input").front().v_line_held.front();
 
   std::vector<circuits::ConversionSetup> setups;
-  for (const auto& input : inputs) setups.push_back(column_setup(circuit, driven, input));
+  for (const auto& input : inputs) setups.push_back(column_setup(circuit, driven, behind(input, series)));
   for (auto input : inputs) {
     input.point.v_trim = trim;
-    setups.push_back(column_setup(circuit, held, input));
+    setups.push_back(column_setup(circuit, held, behind(input, series)));
   }
   const auto records = run_modes(setups, settings, "integrated voltage, driven and held");
   const double full_scale = ratio * 0.3 * ((1 << bits) - 1);
   Section s{"integrate", {}, {}, {}, {}};
-  s.text = fmt::format("{} vectors of {} bits on 16 rows, C_sample/C_integ = {:.4f}, full scale {:.1f} mV (all rows at +{} mV)\n", vectors, bits, ratio, 1e3 * full_scale, 300);
+  s.text = fmt::format("{} vectors of {} bits on 16 rows, C_sample/C_integ = {:.4f}, full scale {:.1f} mV (all rows at +{} mV); {:.0f} ohm of transistor and driver in series\n", vectors, bits, ratio, 1e3 * full_scale, 300,
+                       series);
 
   std::vector<double> ideal, measured;
   for (int i = 0; i < vectors; ++i) {
