@@ -87,21 +87,28 @@ std::string first_line_with_text(const std::string& text) {
   return last;
 }
 
+// Runs the picture in `folder` on a terminal; false when gnuplot does not know that.
+bool draw(const ScratchFolder& folder, const std::string& terminal, const std::string& output, const std::string& title, const std::vector<DataBlock>& data,
+          const std::string& script) {
+  const std::string file = folder.path + "/picture.gp", log = folder.path + "/log";
+  std::string text = fmt::format("set terminal {} background '#ffffff'\nset output '{}'\n{}", terminal, output, style);
+  for (const DataBlock& block : data) text += block_text(block);
+  write_text_file(file, text + script + "\nunset output\n");
+  const int status = run_gnuplot(file, log);
+  if (status == 127) throw Error("gnuplot is not installed, so no picture is written (apt-get install gnuplot-nox); all other results are");
+  if (status == 0) return true;
+  const std::string messages = read_text_file(log);
+  if (messages.find("unknown or ambiguous terminal") != std::string::npos) return false;
+  throw Error(fmt::format("gnuplot refuses the picture '{}': {}", title, first_line_with_text(messages)), ExitStatus::bug);
+}
+
 }  // namespace
 
 std::string gnuplot_svg(const std::string& id, const std::string& title, int width, int height, const std::vector<DataBlock>& data,
                         const std::string& script) {
   const ScratchFolder folder;
-  const std::string svg = folder.path + "/picture.svg", file = folder.path + "/picture.gp", log = folder.path + "/log";
-  std::string text = fmt::format("set terminal svg size {},{} dynamic font 'system-ui,Helvetica,Arial,sans-serif,13' linewidth 1 background '#ffffff'\n",
-                                 width, height);
-  text += fmt::format("set output '{}'\n{}", svg, style);
-  for (const DataBlock& block : data) text += block_text(block);
-  write_text_file(file, text + script + "\nunset output\n");
-  const int status = run_gnuplot(file, log);
-  if (status == 127)
-    throw Error("gnuplot is not installed, so report.html is not written (apt-get install gnuplot-nox); all other results are");
-  if (status != 0) throw Error(fmt::format("gnuplot refuses the picture '{}': {}", title, first_line_with_text(read_text_file(log))), ExitStatus::bug);
+  const std::string svg = folder.path + "/picture.svg";
+  draw(folder, fmt::format("svg size {},{} dynamic font 'system-ui,Helvetica,Arial,sans-serif,13' linewidth 1", width, height), svg, title, data, script);
   std::string picture = read_text_file(svg);
   picture.erase(0, picture.find("<svg"));
   picture = std::regex_replace(picture, std::regex("<title>[^<]*</title>"), fmt::format("<title>{}</title>", title), std::regex_constants::format_first_only);
@@ -109,6 +116,21 @@ std::string gnuplot_svg(const std::string& id, const std::string& title, int wid
   picture = std::regex_replace(picture, std::regex("(id=['\"])"), "$1" + id + "-");
   picture = std::regex_replace(picture, std::regex("(href=['\"]#)"), "$1" + id + "-");
   return std::regex_replace(picture, std::regex("url\\(#"), "url(#" + id + "-");
+}
+
+std::string svg(const Picture& p) { return gnuplot_svg(p.id, p.title, p.width, p.height, p.data, p.script); }
+
+bool write_png(const std::string& path, const Picture& p) {
+  const ScratchFolder folder;
+  const std::string png = folder.path + "/picture.png";
+  if (!draw(folder, fmt::format("pngcairo size {},{} font 'sans,10' linewidth 1", p.width, p.height), png, p.title, p.data, p.script)) return false;
+  write_text_file(path, read_text_file(png));
+  return true;
+}
+
+void write_picture(const std::string& path, const Picture& picture) {
+  write_text_file(path + ".svg", svg(picture));
+  write_png(path + ".png", picture);
 }
 
 }  // namespace mho::report

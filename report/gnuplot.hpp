@@ -18,4 +18,17 @@ struct DataBlock {
 std::string gnuplot_svg(const std::string& id, const std::string& title, int width, int height, const std::vector<DataBlock>& data,
                         const std::string& script);
 
+// A picture that is drawn when its file is known.
+struct Picture {
+  std::string id, title;
+  int width = 760, height = 340;
+  std::vector<DataBlock> data = {};
+  std::string script = {};
+};
+std::string svg(const Picture& picture);
+// false when this gnuplot has no terminal pngcairo.
+bool write_png(const std::string& path, const Picture& picture);
+// PATH.svg, and PATH.png if gnuplot can.
+void write_picture(const std::string& path, const Picture& picture);
+
 }  // namespace mho::report
