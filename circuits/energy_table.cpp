@@ -12,7 +12,8 @@ enum : size_t { array_part = 0, word_line, amplifier, switches, comparator, bias
 
 }  // namespace
 
-std::array<double, component_count> rest_power(const ControlProgram& hold, const ConversionRecord& record) {
+std::array<double, component_count> rest_power(const ControlProgram& hold,
+                                               const ConversionRecord& record) {
   std::array<double, component_count> watt{};
   double time = 0.0, last = 0.0;
   for (const StepRecord& step : record.steps) {
@@ -28,7 +29,9 @@ std::array<double, component_count> rest_power(const ControlProgram& hold, const
   return watt;
 }
 
-EnergyTable energy_table(const ControlProgram& program, const std::vector<ConversionRecord>& records, const std::array<double, component_count>& rest) {
+EnergyTable energy_table(const ControlProgram& program,
+                         const std::vector<ConversionRecord>& records,
+                         const std::array<double, component_count>& rest) {
   std::vector<PhaseEnergyRow> rows(program.phases.size());
   for (size_t p = 0; p < rows.size(); ++p) rows[p].phase = program.phases[p].name;
   const double share = 1.0 / static_cast<double>(records.size());

@@ -124,12 +124,14 @@ std::string program_path(const std::string& name) {
   return std::find(shipped.begin(), shipped.end(), name) != shipped.end() ? fmt::format("netlists/programs/{}.toml", name) : name;
 }
 
-void write_files(const SimulateOptions& o, const CommonOptions& common, const NeuronPoint& point, const circuits::ConversionSetup& setup, const WatchedRun& run) {
+void write_files(const SimulateOptions& o, const NeuronPoint& point, const circuits::ConversionSetup& setup, const WatchedRun& run) {
   if (!o.deck.empty()) write_text_file(o.deck, circuits::export_deck(setup, ngspice_of(point), run.record, run.waveform));
   if (!o.waveform.empty()) write_waveform(o.waveform, run.waveform, point.circuit.v_ref);
   if (!o.raw.empty()) circuits::write_raw(o.raw, run.waveform, fmt::format("mho: conversion by {}", point.program.name));
-  if (o.picture.empty() && common.out.empty()) return;
-  const report::Picture picture = picture_of(setup, run);
+}
+
+// After everything else, so that a missing gnuplot costs no result.
+void write_pictures(const SimulateOptions& o, const CommonOptions& common, const report::Picture& picture) {
   if (!common.out.empty()) report::write_picture(common.out + "/waveform", picture);
   if (o.picture.ends_with(".png")) {
     if (!report::write_png(o.picture, picture)) throw Error(fmt::format("{}: this gnuplot has no pngcairo; a name that ends in .svg works", o.picture));
@@ -144,9 +146,11 @@ void simulate(const CommonOptions& common, const SimulateOptions& o) {
   const circuits::ConversionSetup setup = setup_of(point);
   if (!common.out.empty()) make_output_folder(common.out);
   std::vector<Form> forms;
+  report::Picture picture;
   if (o.form != "ode") {
     WatchedRun run = run_watched(setup, ngspice_of(point));
-    write_files(o, common, point, setup, run);
+    write_files(o, point, setup, run);
+    if (!o.picture.empty() || !common.out.empty()) picture = picture_of(setup, run);
     const solver::EnergyBreakdown energy = solver::energy_of(run.record, circuits::neurons_per_bias);
     forms.push_back({"ngspice", std::move(run.record), energy});
   }
@@ -160,13 +164,14 @@ void simulate(const CommonOptions& common, const SimulateOptions& o) {
   Json json = point_json(point);
   for (const Form& f : forms) json[f.name == "ngspice" ? "ngspice" : "ode"] = form_json(f);
   deliver(common, "neuron_simulate", json, table(forms, point));
+  if (o.form != "ode") write_pictures(o, common, picture);
 }
 
 void export_run(const CommonOptions& common, const SimulateOptions& o) {
   const NeuronPoint point = neuron_point(o.setup, common);
   const circuits::ConversionSetup setup = setup_of(point);
   const WatchedRun run = run_watched(setup, ngspice_of(point));
-  write_files(o, {}, point, setup, run);
+  write_files(o, point, setup, run);
   const std::string text = fmt::format("{}code {}, integrated voltage {:.6g} V, {}\n{}: run it with  ngspice -b {}\n", describe(point), run.record.code, run.record.v_integrated,
                                        format_quantity(run.record.duration, "s"), o.deck, o.deck);
   deliver(common, "neuron_export", Json{{"deck", o.deck}, {"program", point.program.name}, {"code", run.record.code}, {"v_integrated", quantity(run.record.v_integrated, "V")},

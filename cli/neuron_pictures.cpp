@@ -33,17 +33,23 @@ report::Picture picture_of(const circuits::ConversionSetup& setup, const Watched
   const double v_ref = setup.circuit.v_ref;
   report::ConversionTraces traces;
   traces.t = w.t;
-  traces.voltages = {{"out", minus(w.v_out, v_ref)}, {"line", minus(w.v_line, v_ref)}, {"x", minus(w.v_x, v_ref)}};
+  traces.voltages = {
+      {"out", minus(w.v_out, v_ref)}, {"line", minus(w.v_line, v_ref)}, {"x", minus(w.v_x, v_ref)}};
   for (size_t s = 0; s < w.sources.size(); ++s) {
-    const bool moves = std::any_of(w.corners[s].begin(), w.corners[s].end(), [&](const auto& corner) { return corner.second != w.corners[s].front().second; });
+    const bool moves = std::any_of(
+        w.corners[s].begin(), w.corners[s].end(),
+        [&](const auto& corner) { return corner.second != w.corners[s].front().second; });
     if (!moves) continue;
-    if (w.sources[s].starts_with("vc_")) traces.lines.emplace_back(w.sources[s].substr(3), digital(w.corners[s]));
-    else if (!w.sources[s].starts_with("vr")) traces.levels.emplace_back(w.sources[s], minus(w.corners[s], v_ref));
+    if (w.sources[s].starts_with("vc_"))
+      traces.lines.emplace_back(w.sources[s].substr(3), digital(w.corners[s]));
+    else if (!w.sources[s].starts_with("vr"))
+      traces.levels.emplace_back(w.sources[s], minus(w.corners[s], v_ref));
   }
   double start = 0.0;
   for (const circuits::StepRecord& step : run.record.steps) {
     const circuits::Step& now = setup.program.steps[static_cast<size_t>(step.step)];
-    traces.phases.push_back({setup.program.phases[static_cast<size_t>(now.phase)].name, start, step.t_end});
+    traces.phases.push_back(
+        {setup.program.phases[static_cast<size_t>(now.phase)].name, start, step.t_end});
     start = step.t_end;
   }
   for (const circuits::Mark& m : run.record.marks) traces.marks.push_back(m.t);

@@ -2,7 +2,8 @@
 //
 //   mean   x̄ ± t_(n−1) s/√n                                             (normal samples)
 //   sigma  s √((n−1)/χ²_(n−1, 1−α/2)) to s √((n−1)/χ²_(n−1, α/2))       (normal samples)
-//   share  (p + z²/2n ± z √(p(1−p)/n + z²/4n²))/(1 + z²/n)              Wilson, J. Am. Stat. Assoc. 22, 209 (1927), doi:10.1080/01621459.1927.10502953
+//   share  (p + z²/2n ± z √(p(1−p)/n + z²/4n²))/(1 + z²/n)              Wilson, J. Am. Stat. Assoc.
+//   22, 209 (1927), doi:10.1080/01621459.1927.10502953
 #pragma once
 #include <cstddef>
 #include <span>

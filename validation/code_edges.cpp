@@ -19,7 +19,8 @@ CodeEdges code_edges(const std::vector<double>& v, const std::vector<int>& code)
     e.resolution = std::max(e.resolution, 0.5 * (v[b] - v[a]));
     for (int c = code[a]; c < code[b]; ++c) {
       const double edge = c >= 0 ? c + 1 : c;
-      if (!e.code.empty() && edge <= e.code.back()) continue;  // a code that came back belongs to its first edge
+      if (!e.code.empty() && edge <= e.code.back())
+        continue;  // a code that came back belongs to its first edge
       e.code.push_back(edge);
       e.v.push_back(0.5 * (v[a] + v[b]));
     }
@@ -33,7 +34,8 @@ CodeEdges code_edges(const std::vector<double>& v, const std::vector<int>& code)
     // Edges −1 and 1 are two LSB apart.
     const double steps = i == 0 ? 0.0 : e.code[i] - e.code[i - 1];
     const bool known = i > 0 && (steps == 1.0 || e.code[i - 1] == -1.0);
-    e.dnl.push_back(known ? (e.v[i] - e.v[i - 1]) / line.slope - steps : std::numeric_limits<double>::quiet_NaN());
+    e.dnl.push_back(known ? (e.v[i] - e.v[i - 1]) / line.slope - steps
+                          : std::numeric_limits<double>::quiet_NaN());
   }
   return e;
 }
