@@ -18,6 +18,11 @@ void add_validate_spice(CLI::App& validate);
 void add_neuron_simulate(CLI::App& neuron);     // mho neuron …
 void add_neuron_levels(CLI::App& neuron);
 void add_neuron_check(CLI::App& neuron);
+void add_neuron_modes(CLI::App& neuron);
+void add_neuron_export(CLI::App& neuron);
+void add_neuron_sweep(CLI::App& neuron);
+void add_neuron_montecarlo(CLI::App& neuron);
+void add_neuron_energy(CLI::App& neuron);
 void add_validate_devices(CLI::App& validate);
 void add_validate_modes(CLI::App& validate);
 void add_device_list(CLI::App& device);         // mho device …

@@ -38,6 +38,11 @@ void add_commands(CLI::App& app) {
   add_neuron_simulate(*neuron);
   add_neuron_levels(*neuron);
   add_neuron_check(*neuron);
+  add_neuron_modes(*neuron);
+  add_neuron_export(*neuron);
+  add_neuron_sweep(*neuron);
+  add_neuron_montecarlo(*neuron);
+  add_neuron_energy(*neuron);
   CLI::App* device = app.add_subcommand("device", "one RRAM device or a population of them")->require_subcommand(1);
   add_device_list(*device);
   add_device_show(*device);

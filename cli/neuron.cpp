@@ -1,24 +1,25 @@
-// mho neuron simulate: one conversion of one column in ngspice, as the behavioural model, or both.
+// mho neuron simulate: one conversion of one column in ngspice, as the behavioural model, or both. mho neuron export: the same run as a deck.
 #include "cli/neuron.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <optional>
 
-#include "circuits/column_file.hpp"
+#include "circuits/energy_table.hpp"
 #include "circuits/export_deck.hpp"
-#include "circuits/spice/worker_pool.hpp"
+#include "circuits/mode_table.hpp"
 #include "cli/commands.hpp"
+#include "cli/neuron_pictures.hpp"
+#include "cli/neuron_setup.hpp"
 #include "core/csv.hpp"
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
 #include "core/units.hpp"
 #include "solver/energy_fit.hpp"
 #include "solver/neuron_ode.hpp"
-#include "validation/conversion_plan.hpp"
 
 namespace mho::cli {
 namespace {
@@ -28,64 +29,9 @@ using circuits::ConversionRecord;
 using circuits::ConversionWaveform;
 
 struct SimulateOptions {
-  std::optional<int> rows, pulse_multiplier, max_code;
-  int index = 0;
-  std::string purpose = "validation", form = "ngspice", input, deck, waveform;
-  std::string v_read, v_trim, v_decrement;  // quantities
+  SetupOptions setup;
+  std::string form = "ngspice", deck, waveform, raw, picture;
 };
-
-double volts(const std::string& text, const std::string& option) {
-  const auto value = parse_quantity(text, "V");
-  if (!value) throw Error(fmt::format("{}: \"{}\" is not a voltage, as in \"0.3 V\"", option, text));
-  return *value;
-}
-
-ColumnInput chosen_column(const SimulateOptions& o, const CommonOptions& common, const validation::CalibrationSettings& settings) {
-  ColumnInput input;
-  if (!o.input.empty()) {
-    input = circuits::read_column(o.input);
-  } else {
-    validation::PlanOptions plan;
-    if (o.rows) plan.min_rows = plan.max_rows = *o.rows;
-    const Purpose purpose = o.purpose == "calibration" ? Purpose::calibration_plan : Purpose::validation_plan;
-    input = validation::random_column(common.seed.value_or(settings.seed), static_cast<std::uint32_t>(o.index), purpose, settings.circuit, plan);
-  }
-  circuits::ReadPoint& p = input.point;
-  if (!o.v_read.empty()) p.v_read = volts(o.v_read, "--v-read");
-  if (!o.v_trim.empty()) p.v_trim = volts(o.v_trim, "--v-trim");
-  if (!o.v_decrement.empty()) p.v_decrement = volts(o.v_decrement, "--v-decrement");
-  if (o.pulse_multiplier) p.pulse_multiplier = *o.pulse_multiplier;
-  if (o.max_code) p.max_code = *o.max_code;
-  circuits::check_column(input, settings.circuit, o.input.empty() ? "column" : o.input);
-  return input;
-}
-
-// In a worker: a crash of ngspice is an error of this command.
-std::pair<ConversionRecord, ConversionWaveform> in_ngspice(const validation::CalibrationSettings& s, const circuits::ControlProgram& program,
-                                                           const ColumnInput& input, const circuits::ConversionOptions& options) {
-  const auto task = [&](size_t) {
-    spice::Session session;
-    ConversionWaveform w;
-    const ConversionRecord record = circuits::run_conversion(session, s.circuit, program, input, options, &w);
-    return Json{{"record", record}, {"t", w.t}, {"out", w.v_out}, {"line", w.v_line}, {"x", w.v_x}, {"l", w.v_l}, {"cib", w.v_cib}, {"q", w.v_q}, {"qb", w.v_qb}, {"sources", w.sources}, {"corners", w.corners}}.dump();
-  };
-  spice::TaskOutcome outcome;
-  spice::run_in_workers(1, {.workers = 1}, task, [&](size_t, spice::TaskOutcome o) { outcome = std::move(o); });
-  if (!outcome.ok) throw Error(outcome.error, outcome.bad_input ? ExitStatus::bad_input : ExitStatus::numerical_failure);
-  const Json json = Json::parse(outcome.result);
-  ConversionWaveform w;
-  json.at("t").get_to(w.t);
-  json.at("out").get_to(w.v_out);
-  json.at("line").get_to(w.v_line);
-  json.at("x").get_to(w.v_x);
-  json.at("l").get_to(w.v_l);
-  json.at("cib").get_to(w.v_cib);
-  json.at("q").get_to(w.v_q);
-  json.at("qb").get_to(w.v_qb);
-  json.at("sources").get_to(w.sources);
-  json.at("corners").get_to(w.corners);
-  return {json.at("record").get<ConversionRecord>(), std::move(w)};
-}
 
 // Voltages relative to VREF, like those of the ODE form.
 void write_waveform(const std::string& path, const ConversionWaveform& w, double v_ref) {
@@ -111,34 +57,47 @@ Json form_json(const Form& f) {
           {"points", r.time_points}, {"cpu", quantity(r.cpu_seconds, "s")}};
 }
 
-std::string table(const std::vector<Form>& forms, const ColumnInput& input, double unit) {
-  std::string text = fmt::format("{} rows, {} magnitude bits; read {}, trim {}, decrement {} (one LSB {}), pulse multiplier {}, largest code {}\n\n",
-                                 input.conductance.size(), input.levels.size(), format_quantity(input.point.v_read, "V"),
-                                 format_quantity(input.point.v_trim, "V"), format_quantity(input.point.v_decrement, "V"), format_quantity(unit, "V"),
-                                 input.point.pulse_multiplier, input.point.max_code);
+// Lines of the pulses, those that all forms have; the reference sequence has one pulse a bit.
+template <class Row>
+void line_rows(const std::vector<Form>& forms, const NeuronPoint& point, const Row& row) {
+  constexpr size_t most = 8;  // of programs that pulse for every sample
+  const auto rows = [&](const char* what, const std::vector<double> ConversionRecord::* of) {
+    size_t count = most;
+    for (const Form& f : forms) count = std::min(count, (f.record.*of).size());
+    for (size_t k = 0; k < count; ++k) row(fmt::format(fmt::runtime(what), k), 3, [&, k](const Form& f) { return 1e3 * (f.record.*of)[k]; });
+  };
+  if (!point.column) return;
+  const bool driven = circuits::samples_driven_line(point.program);
+  rows(driven ? "line of pulse {} while driven - VREF [mV]" : "line of bit {} while driven - VREF [mV]", &ConversionRecord::v_line_driven);
+  if (!driven) rows("line of bit {} when held - VREF [mV]", &ConversionRecord::v_line_held);
+}
+
+std::string table(const std::vector<Form>& forms, const NeuronPoint& point) {
+  const double unit = solver::lsb(point.circuit, point.point);
+  std::string text = describe(point) + fmt::format("one LSB {}\n\n", format_quantity(unit, "V"));
   const bool both = forms.size() == 2;
   const auto row = [&](const std::string& what, int digits, const auto& of) {
-    text += fmt::format("{:<40}", what);
+    text += fmt::format("{:<42}", what);
     for (const Form& f : forms) text += fmt::format("{:>12.{}f}", static_cast<double>(of(f)), digits);
     if (both) text += fmt::format("{:>12.{}f}", static_cast<double>(of(forms[1])) - static_cast<double>(of(forms[0])), digits);
     text += "\n";
   };
-  text += fmt::format("{:<40}", "");
+  text += fmt::format("{:<42}", "");
   for (const Form& f : forms) text += fmt::format("{:>12}", f.name);
   text += both ? fmt::format("{:>12}\n", "difference") : "\n";
   row("code", 0, [](const Form& f) { return f.record.code; });
   row("integrated voltage - VREF [mV]", 3, [](const Form& f) { return 1e3 * f.record.v_integrated; });
   row("integrated voltage - VREF [LSB]", 3, [&](const Form& f) { return f.record.v_integrated / unit; });
-  for (size_t k = 0; k < input.levels.size(); ++k) {
-    row(fmt::format("line of bit {} while driven - VREF [mV]", k), 3, [&](const Form& f) { return 1e3 * f.record.v_line_driven.at(k); });
-    row(fmt::format("line of bit {} when held - VREF [mV]", k), 3, [&](const Form& f) { return 1e3 * f.record.v_line_held.at(k); });
-  }
+  line_rows(forms, point, row);
   row("duration [ns]", 1, [](const Form& f) { return 1e9 * f.record.duration; });
   for (size_t c = 0; c < solver::component_names.size(); ++c)
     row(fmt::format("energy, {} [fJ]", solver::component_names[c]), 1, [&](const Form& f) { return 1e15 * f.energy.joule[c]; });
   row("energy, total [fJ]", 1, [](const Form& f) { return 1e15 * f.energy.total(); });
   row("time points", 0, [](const Form& f) { return f.record.time_points; });
   row("processor time [s]", 4, [](const Form& f) { return f.record.cpu_seconds; });
+  const ConversionRecord& r = forms.front().record;
+  if (r.undecided > 0) text += fmt::format("{} decisions with the latch's outputs less than half the supply apart\n", r.undecided);
+  for (const circuits::Mark& m : r.marks) text += fmt::format("{} at {}\n", m.name, format_quantity(m.t, "s"));
   return text;
 }
 
@@ -151,26 +110,72 @@ Form ode_form(const validation::Calibration& calibration, const circuits::Contro
   return {"ODE form", std::move(ode.record), calibration.energy.energy(events)};
 }
 
+// The behavioural model is calibrated on the shipped circuit, and reads a column.
+void check_for_ode(const SimulateOptions& o, const NeuronPoint& point) {
+  if (o.form == "ode" && !(o.deck.empty() && o.waveform.empty() && o.raw.empty() && o.picture.empty())) throw Error("--export, --waveform, --raw and --svg need --form ngspice or both");
+  if (o.form == "ngspice") return;
+  if (o.setup.moves_circuit()) throw Error("--form ode and both know the calibrated circuit only, without --corner, --temp, --vdd, --amplifier, --parameter and --lfsr");
+  if (!point.column) throw Error(fmt::format("--form ode and both read a column, which program {} does not", point.program.name));
+}
+
+// Where a named shipped program lies, as the key calibrate.program wants it.
+std::string program_path(const std::string& name) {
+  const auto shipped = circuits::shipped_programs();
+  return std::find(shipped.begin(), shipped.end(), name) != shipped.end() ? fmt::format("netlists/programs/{}.toml", name) : name;
+}
+
+void write_files(const SimulateOptions& o, const NeuronPoint& point, const circuits::ConversionSetup& setup, const WatchedRun& run) {
+  if (!o.deck.empty()) write_text_file(o.deck, circuits::export_deck(setup, ngspice_of(point), run.record, run.waveform));
+  if (!o.waveform.empty()) write_waveform(o.waveform, run.waveform, point.circuit.v_ref);
+  if (!o.raw.empty()) circuits::write_raw(o.raw, run.waveform, fmt::format("mho: conversion by {}", point.program.name));
+}
+
+// After everything else, so that a missing gnuplot costs no result.
+void write_pictures(const SimulateOptions& o, const CommonOptions& common, const report::Picture& picture) {
+  if (!common.out.empty()) report::write_pictures(common.out + "/waveform", picture);
+  if (o.picture.ends_with(".png")) {
+    report::write_picture(o.picture, picture);
+  } else if (!o.picture.empty()) {
+    write_text_file(o.picture, report::svg(picture));
+  }
+}
+
 void simulate(const CommonOptions& common, const SimulateOptions& o) {
-  const validation::CalibrationSettings settings = neuron_settings(common);
-  const circuits::ControlProgram program = neuron_program(settings);
-  const ColumnInput input = chosen_column(o, common, settings);
-  if (o.form == "ode" && !(o.deck.empty() && o.waveform.empty())) throw Error("--export and --waveform need --form ngspice or both");
+  const NeuronPoint point = neuron_point(o.setup, common);
+  check_for_ode(o, point);
+  const circuits::ConversionSetup setup = setup_of(point);
   if (!common.out.empty()) make_output_folder(common.out);
   std::vector<Form> forms;
-  constexpr int neurons_per_bias = 256;  // a core shares one bias generator
+  report::Picture picture;
   if (o.form != "ode") {
-    const circuits::ConversionOptions options{.tolerance = settings.tolerance};
-    auto [record, waveform] = in_ngspice(settings, program, input, options);
-    if (!o.deck.empty()) write_text_file(o.deck, circuits::export_deck(circuits::column_setup(settings.circuit, program, input), options, record, waveform));
-    if (!o.waveform.empty()) write_waveform(o.waveform, waveform, settings.circuit.v_ref);
-    const solver::EnergyBreakdown energy = solver::energy_of(record, neurons_per_bias);
-    forms.push_back({"ngspice", std::move(record), energy});
+    WatchedRun run = run_watched(setup, ngspice_of(point));
+    write_files(o, point, setup, run);
+    if (!o.picture.empty() || !common.out.empty()) picture = picture_of(setup, run);
+    const solver::EnergyBreakdown energy = solver::energy_of(run.record, circuits::neurons_per_bias);
+    forms.push_back({"ngspice", std::move(run.record), energy});
   }
-  if (o.form != "ngspice") forms.push_back(ode_form(validation::calibrate(settings, Cache({}, !common.no_cache)), program, input));
-  Json json{{"column", input}};
+  if (o.form != "ngspice") {
+    validation::CalibrationSettings settings = neuron_settings(common);
+    if (!o.setup.program.empty()) settings.program = program_path(o.setup.program);
+    if (o.setup.tolerance) settings.tolerance = *o.setup.tolerance;
+    ColumnInput input = *point.column;
+    forms.push_back(ode_form(validation::calibrate(settings, Cache({}, !common.no_cache)), point.program, input));
+  }
+  Json json = point_json(point);
   for (const Form& f : forms) json[f.name == "ngspice" ? "ngspice" : "ode"] = form_json(f);
-  deliver(common, "neuron_simulate", json, table(forms, input, solver::lsb(settings.circuit, input.point)));
+  deliver(common, "neuron_simulate", json, table(forms, point));
+  if (o.form != "ode") write_pictures(o, common, picture);
+}
+
+void export_run(const CommonOptions& common, const SimulateOptions& o) {
+  const NeuronPoint point = neuron_point(o.setup, common);
+  const circuits::ConversionSetup setup = setup_of(point);
+  const WatchedRun run = run_watched(setup, ngspice_of(point));
+  write_files(o, point, setup, run);
+  const std::string text = fmt::format("{}code {}, integrated voltage {:.6g} V, {}\n{}: run it with  ngspice -b {}\n", describe(point), run.record.code, run.record.v_integrated,
+                                       format_quantity(run.record.duration, "s"), o.deck, o.deck);
+  deliver(common, "neuron_export", Json{{"deck", o.deck}, {"program", point.program.name}, {"code", run.record.code}, {"v_integrated", quantity(run.record.v_integrated, "V")},
+                                        {"duration", quantity(run.record.duration, "s")}}, text);
 }
 
 }  // namespace
@@ -190,21 +195,23 @@ circuits::ControlProgram neuron_program(const validation::CalibrationSettings& s
 
 void add_neuron_simulate(CLI::App& neuron) {
   const auto o = std::make_shared<SimulateOptions>();
-  CLI::App* command = add_command(neuron, "simulate", "one conversion of one column at transistor level, as the behavioural model, or both",
-                                  [o](const CommonOptions& common) { simulate(common, *o); });
-  command->get_option("config")->required(false)->description("job (TOML) whose [calibrate] table counts; without it: defaults");
-  command->add_option("--rows", o->rows, "rows of the random column, even; without it: 16 to 256")->check(CLI::Range(2, 4096))->type_name("N");
-  command->add_option("--index", o->index, "number of the random column in its plan")->check(CLI::Range(0, 1 << 30))->capture_default_str();
-  command->add_option("--purpose", o->purpose, "plan that the random column is taken from")->check(CLI::IsMember({"calibration", "validation"}))->capture_default_str();
-  command->add_option("--input", o->input, "column as JSON (circuits/column_file.hpp) instead of a random one")->type_name("FILE");
-  command->add_option("--v-read", o->v_read, "amplitude of the row drivers")->type_name("V");
-  command->add_option("--v-trim", o->v_trim, "reference of the sampled line minus VREF")->type_name("V");
-  command->add_option("--v-decrement", o->v_decrement, "charge decrement level")->type_name("V");
-  command->add_option("--pulse-multiplier", o->pulse_multiplier, "samples of the least significant bit")->type_name("N");
-  command->add_option("--max-code", o->max_code, "decrements after which the conversion ends")->type_name("N");
+  CLI::App* command = add_command(neuron, "simulate", "one conversion at transistor level, as the behavioural model, or both", [o](const CommonOptions& common) { simulate(common, *o); });
+  make_config_optional(*command);
+  add_setup_options(*command, o->setup);
   command->add_option("--form", o->form, "ode and both calibrate first, or take the calibration from the cache")->check(CLI::IsMember({"ngspice", "ode", "both"}))->capture_default_str();
   command->add_option("--export", o->deck, "writes a self-contained deck for `ngspice -b`")->type_name("FILE");
   command->add_option("--waveform", o->waveform, "writes output, line and amplifier input over time as CSV")->type_name("FILE");
+  command->add_option("--raw", o->raw, "writes all waveforms as a raw file that ngspice and gaw load")->type_name("FILE");
+  command->add_option("--svg", o->picture, "writes the waveforms by phase as a picture; .svg or .png. --out writes it as waveform.svg")->type_name("FILE");
+}
+
+void add_neuron_export(CLI::App& neuron) {
+  const auto o = std::make_shared<SimulateOptions>();
+  CLI::App* command = add_command(neuron, "export", "one conversion by any program as a self-contained deck for `ngspice -b`", [o](const CommonOptions& common) { export_run(common, *o); });
+  make_config_optional(*command);
+  add_setup_options(*command, o->setup);
+  command->add_option("-o,--deck", o->deck, "the deck")->required()->type_name("FILE");
+  command->add_option("--raw", o->raw, "writes the waveforms too, as a raw file")->type_name("FILE");
 }
 
 }  // namespace mho::cli

@@ -133,4 +133,9 @@ std::string gnuplot_svg(const std::string& id, const std::string& title, int wid
   return svg({id, title, width, height, data, script});
 }
 
+void write_pictures(const std::string& path, const Picture& figure) {
+  write_picture(path + ".svg", figure);
+  write_picture(path + ".png", figure);
+}
+
 }  // namespace mho::report

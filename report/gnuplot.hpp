@@ -17,8 +17,8 @@ struct DataBlock {
 struct Picture {
   std::string id, title;
   int width = 760, height = 420;  // [px]
-  std::vector<DataBlock> data;
-  std::string script;             // runs after the data and the house style
+  std::vector<DataBlock> data = {};
+  std::string script = {};        // runs after the data and the house style
 };
 
 // The <svg> element with width and height left to the page and ids that start with `id`. Throws Error when gnuplot is not installed or
@@ -33,5 +33,8 @@ void check_picture_name(const std::string& path);
 
 std::string gnuplot_svg(const std::string& id, const std::string& title, int width, int height, const std::vector<DataBlock>& data,
                         const std::string& script);
+
+// PATH.svg and PATH.png.
+void write_pictures(const std::string& path, const Picture& picture);
 
 }  // namespace mho::report

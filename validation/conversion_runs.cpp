@@ -31,12 +31,13 @@ ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const cir
 }
 
 ConversionRuns run_conversions(const std::vector<circuits::ConversionSetup>& inputs, const RunSettings& settings, const Cache& cache) {
-  const spice::SweepCases cases{inputs.size(), [&](size_t i) { return key_of(inputs[i], settings.ngspice); },
+  const auto options = [&](size_t i) -> const circuits::ConversionOptions& { return settings.each.empty() ? settings.ngspice : settings.each.at(i); };
+  const spice::SweepCases cases{inputs.size(), [&](size_t i) { return key_of(inputs[i], options(i)); },
                                 [](size_t i) { return fmt::format("conversion {}", i); },
                                 [&](size_t i, int attempt) {
                                   spice::Session session;
                                   session.attempt = attempt;
-                                  return Json(circuits::run_conversion(session, inputs[i], settings.ngspice)).dump();
+                                  return Json(circuits::run_conversion(session, inputs[i], options(i))).dump();
                                 }};
   const spice::WorkerOptions worker{.workers = settings.workers, .timeout = settings.timeout, .retries = settings.retries};
   spice::Sweep sweep = spice::run_sweep(cases, {worker, "conversions", settings.title}, cache);

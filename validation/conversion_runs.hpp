@@ -11,6 +11,7 @@ namespace mho::validation {
 
 struct RunSettings {
   circuits::ConversionOptions ngspice;
+  std::vector<circuits::ConversionOptions> each;  // of every setup, in place of `ngspice`; empty: `ngspice` for all
   int workers = 0;         // 0: all processors
   double timeout = 900.0;  // [s] per attempt
   int retries = 2;         // with the safer settings of circuits/spice/session.hpp
