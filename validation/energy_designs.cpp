@@ -23,7 +23,7 @@ std::string suffix(Converter converter) { return converter == Converter::unary ?
 // Levers.
 void smaller_swing(EnergyDesign& d) {
   d.circuit.wl_low = 0.9;
-  d.circuit.wl_high = 2.5;
+  d.circuit.wl_high = d.circuit.v_dd_wl = 2.8;
 }
 // Half of the conduction loss; the smaller C_integ keeps the voltage of a code at the output.
 void lower_read_voltage(EnergyDesign& d) {
@@ -123,9 +123,9 @@ EnergyDesign low_energy_design(Converter converter) {
   d.program = mode_program("low_energy_" + suffix(converter));
   smaller_swing(d);
   lower_read_voltage(d);
-  d.decrement_gain = 0.96;
-  d.v_trim = -1.0e-3;
-  d.v_pedestal = 1.8e-3;
+  d.decrement_gain = 1.02;
+  d.v_trim = -1.1e-3;
+  d.v_pedestal = 1.86e-3;
   return d;
 }
 
@@ -137,7 +137,7 @@ std::vector<EnergyDesign> lever_designs(Converter converter) {
     change(d);
     levers.push_back(std::move(d));
   };
-  lever("word lines 0.9 to 2.5 V", smaller_swing);
+  lever("word lines 0.9 to 2.8 V", smaller_swing);
   lever("one word line pulse for all bits", [](EnergyDesign& d) { one_pulse(d.program); });
   lever("v_read 0.2 V, C_integ 139 fF", lower_read_voltage);
   lever("compare 6 ns, restore 7 ns", [](EnergyDesign& d) { d.program = with_duration(with_duration(d.program, "compare", 6e-9), "restore", 7e-9); });
