@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 
@@ -30,8 +30,11 @@ std::pair<std::string, std::string> pair_of(const std::string& word) {
 }
 
 std::string kind_of_subcircuit(const std::string& name) {
-  static const std::map<std::string, std::string> kinds{{"ota", "amplifier"},       {"ota_bias", "bias generator"}, {"swdrv", "switch drivers"}, {"wldrv", "word line drivers"},
-                                                        {"latch", "latch"},         {"tgate", "switches"},          {"tgate_small", "switches"}, {"tgate_dummy", "switches"}};
+  static const std::map<std::string, std::string> kinds{
+      {"ota", "amplifier"},        {"ota_bias", "bias generator"},
+      {"swdrv", "switch drivers"}, {"wldrv", "word line drivers"},
+      {"latch", "latch"},          {"tgate", "switches"},
+      {"tgate_small", "switches"}, {"tgate_dummy", "switches"}};
   const auto at = kinds.find(name);
   return at == kinds.end() ? name : at->second;
 }
@@ -44,21 +47,33 @@ class Meters {
 
   void element(const Words& words) {
     switch (words[0][0]) {
-      case 'v': emit(words); break;
-      case 'r': passive(words, deck_.resistors, words[0].starts_with("rr") ? "cells (resistive part)" : "drivers and wires (resistors)"); break;
+      case 'v':
+        emit(words);
+        break;
+      case 'r':
+        passive(words, deck_.resistors,
+                words[0].starts_with("rr") ? "cells (resistive part)"
+                                           : "drivers and wires (resistors)");
+        break;
       case 'c':
         if (words[0] != "cdetector") return passive(words, deck_.capacitors, "capacitors");
         emit(words);
         break;
-      case 'm': part(words, 5, "select transistors"); break;
-      case 'x': instance(words); break;
-      default: throw Error(fmt::format("energy balance: cannot meter the element {}", words[0]));
+      case 'm':
+        part(words, 5, "select transistors");
+        break;
+      case 'x':
+        instance(words);
+        break;
+      default:
+        throw Error(fmt::format("energy balance: cannot meter the element {}", words[0]));
     }
   }
 
  private:
   void emit(const Words& words) { deck_.text += fmt::format("{}\n", fmt::join(words, " ")); }
-  void passive(const Words& words, std::vector<MeteredDeck::Passive>& list, const std::string& kind) {
+  void passive(const Words& words, std::vector<MeteredDeck::Passive>& list,
+               const std::string& kind) {
     double value = 0.0;
     if (words.size() != 4 || circuits::read_spice_number(words[3], value) != words[3].size())
       throw Error(fmt::format("energy balance: cannot read \"{}\"", fmt::join(words, " ")));
@@ -69,7 +84,8 @@ class Meters {
   void part(Words words, size_t end, const std::string& kind) {
     for (size_t i = 1; i < end; ++i) {
       if (words[i] == "0") continue;
-      const std::string number = std::to_string(deck_.pins.size()), pin = "pin" + number, meter = "vpin" + number;
+      const std::string number = std::to_string(deck_.pins.size()), pin = "pin" + number,
+                        meter = "vpin" + number;
       deck_.text += fmt::format("{} {} {} 0\n", meter, words[i], pin);
       deck_.pins.push_back({kind, words[i], meter});
       words[i] = pin;
@@ -83,10 +99,12 @@ class Meters {
     const auto at = opened.find(name);
     if (at == opened.end()) return part(words, end - 1, kind_of_subcircuit(name));
     const Subcircuit& inside = at->second;
-    if (inside.pins.size() + 2 != end) throw Error(fmt::format("energy balance: {} does not have the pins of {}", words[0], name));
+    if (inside.pins.size() + 2 != end)
+      throw Error(fmt::format("energy balance: {} does not have the pins of {}", words[0], name));
     std::map<std::string, std::string> node{{"0", "0"}}, parameter = inside.parameters;
     for (size_t i = 0; i < inside.pins.size(); ++i) node[inside.pins[i]] = words[i + 1];
-    for (size_t i = end; i < words.size(); ++i) parameter[pair_of(words[i]).first] = pair_of(words[i]).second;
+    for (size_t i = end; i < words.size(); ++i)
+      parameter[pair_of(words[i]).first] = pair_of(words[i]).second;
     for (Words line : inside.lines) {
       line[0] += "_" + words[0];
       const size_t nodes = node_count(line);
@@ -119,7 +137,9 @@ class Account {
     };
     for (size_t i = 0; i < request.watch.size(); ++i) position_.try_emplace(request.watch[i], i);
     for (const auto& p : deck.pins) pins_.push_back({watch(p.node), watch(p.meter + "#branch")});
-    const auto ends = [&](const MeteredDeck::Passive& p) { return std::array{p.a == "0" ? none : watch(p.a), p.b == "0" ? none : watch(p.b)}; };
+    const auto ends = [&](const MeteredDeck::Passive& p) {
+      return std::array{p.a == "0" ? none : watch(p.a), p.b == "0" ? none : watch(p.b)};
+    };
     for (const auto& r : deck.resistors) resistors_.push_back(ends(r));
     for (const auto& c : deck.capacitors) capacitors_.push_back(ends(c));
     detector_voltage_ = watch("detector");
@@ -148,11 +168,15 @@ class Account {
  private:
   static constexpr size_t none = static_cast<size_t>(-1);
   using Ends = std::array<size_t, 2>;
-  static double across(std::span<const double> v, const Ends& e) { return (e[0] == none ? 0.0 : v[e[0]]) - (e[1] == none ? 0.0 : v[e[1]]); }
+  static double across(std::span<const double> v, const Ends& e) {
+    return (e[0] == none ? 0.0 : v[e[0]]) - (e[1] == none ? 0.0 : v[e[1]]);
+  }
 
   void step(double dt, std::span<const double> v) {
-    // Which rule ngspice used for this step: the charge of the detector's 1 fF tells (circuits/conversion.cpp).
-    const double i1 = -v[detector_current_], i0 = -last_[detector_current_], charge = 1e-15 * (v[detector_voltage_] - last_[detector_voltage_]);
+    // Which rule ngspice used for this step: the charge of the detector's 1 fF tells
+    // (circuits/conversion.cpp).
+    const double i1 = -v[detector_current_], i0 = -last_[detector_current_],
+                 charge = 1e-15 * (v[detector_voltage_] - last_[detector_voltage_]);
     const bool euler = std::abs(i1 * dt - charge) < std::abs(0.5 * (i0 + i1) * dt - charge);
     for (size_t i = 0; i < pins_.size(); ++i) {
       const auto [voltage, current] = pins_[i];
@@ -201,8 +225,10 @@ MeteredDeck metered_deck(const std::string& deck) {
     if (opens && (inside == "neuron" || inside == "cell")) {
       Subcircuit& s = meters.opened[inside];
       for (size_t i = 2; i < words.size(); ++i) {
-        if (is_pair(words[i])) s.parameters.insert(pair_of(words[i]));
-        else s.pins.push_back(words[i]);
+        if (is_pair(words[i]))
+          s.parameters.insert(pair_of(words[i]));
+        else
+          s.pins.push_back(words[i]);
       }
     } else if (!ends && meters.opened.contains(inside)) {
       meters.opened[inside].lines.push_back(words);
@@ -213,7 +239,8 @@ MeteredDeck metered_deck(const std::string& deck) {
   return metered;
 }
 
-EnergyBalance balance_energy(spice::Session& session, const circuits::ConversionSetup& setup, const circuits::ConversionOptions& options) {
+EnergyBalance balance_energy(spice::Session& session, const circuits::ConversionSetup& setup,
+                             const circuits::ConversionOptions& options) {
   MeteredDeck deck;
   std::optional<Account> account;
   session.intercept = [&](spice::TransientRequest& request, spice::Hooks& hooks) {

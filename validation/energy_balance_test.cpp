@@ -38,14 +38,17 @@ double part(const EnergyBalance& balance, const std::string& kind) {
 TEST_CASE("sources deliver what the parts of a conversion take") {
   circuits::ConversionOptions options;
   options.tolerance = 1e-4;
-  for (const EnergyDesign& design : {baseline_design(Converter::unary), low_energy_design(Converter::unary)}) {
+  for (const EnergyDesign& design :
+       {baseline_design(Converter::unary), low_energy_design(Converter::unary)}) {
     const EnergyBalance balance = balance_energy(ngspice(), four_rows(design), options);
     INFO(design.name);
     CHECK(balance.delivered > 0.0);
-    // Kirchhoff's current law holds to Newton's tolerance at each point; the heat of resistors is summed by another rule than the charge of sources. Both are far below
-    // 1e-3, which a part or a pin left out would exceed: the smallest part that counts, the latch, takes some per cent.
+    // Kirchhoff's current law holds to Newton's tolerance at each point; the heat of resistors is
+    // summed by another rule than the charge of sources. Both are far below 1e-3, which a part or a
+    // pin left out would exceed: the smallest part that counts, the latch, takes some per cent.
     CHECK(std::abs(balance.residual()) < 1e-3);
-    for (const char* kind : {"amplifier", "bias generator", "switch drivers", "word line drivers", "latch", "cells (resistive part)", "select transistors"}) {
+    for (const char* kind : {"amplifier", "bias generator", "switch drivers", "word line drivers",
+                             "latch", "cells (resistive part)", "select transistors"}) {
       INFO(kind);
       CHECK(part(balance, kind) > 0.0);
     }
@@ -62,13 +65,20 @@ TEST_CASE("meters change no conversion") {
   double joule = 0.0;
   for (double component : plain.joule) joule += component;
   // The steps that ngspice chooses change with the meters; energies follow within its tolerance.
-  CHECK(balance_energy(ngspice(), setup, options).delivered == doctest::Approx(joule).epsilon(2e-3));
+  CHECK(balance_energy(ngspice(), setup, options).delivered ==
+        doctest::Approx(joule).epsilon(2e-3));
 }
 
-TEST_CASE("a deck with an element that cannot be metered is refused") { CHECK_THROWS_AS(metered_deck("b1 a 0 v=1\n"), Error); }
+TEST_CASE("a deck with an element that cannot be metered is refused") {
+  CHECK_THROWS_AS(metered_deck("b1 a 0 v=1\n"), Error);
+}
 
-TEST_CASE("subcircuits neuron and cell are opened with their parameters, others get a meter at every pin off ground") {
-  const MeteredDeck deck = metered_deck(".subckt cell bl wl sl r=1meg\nrr bl m {r}\nms m wl sl 0 n50 w=1u\n.ends\nxc0 b0 wl sl cell r=5k\nxq a 0 b other\n");
+TEST_CASE(
+    "subcircuits neuron and cell are opened with their parameters, others get a meter at every pin "
+    "off ground") {
+  const MeteredDeck deck = metered_deck(
+      ".subckt cell bl wl sl r=1meg\nrr bl m {r}\nms m wl sl 0 n50 w=1u\n.ends\nxc0 b0 wl sl cell "
+      "r=5k\nxq a 0 b other\n");
   REQUIRE(deck.resistors.size() == 1);
   CHECK(deck.resistors[0].value == doctest::Approx(5e3));
   CHECK(deck.resistors[0].a == "b0");

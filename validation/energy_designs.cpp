@@ -18,7 +18,9 @@ constexpr double g_min = 1e-6, g_max = 40e-6;  // [S]
 constexpr double w_max = 1.959964;             // [1] 95th percentile of |w| for a standard normal w
 constexpr int bits = 3, full_scale_code = 7, max_code = 31;
 
-std::string suffix(Converter converter) { return converter == Converter::unary ? "unary" : "binary"; }
+std::string suffix(Converter converter) {
+  return converter == Converter::unary ? "unary" : "binary";
+}
 
 // Levers.
 void smaller_swing(EnergyDesign& d) {
@@ -34,7 +36,8 @@ void lower_read_voltage(EnergyDesign& d) {
 void one_pulse(circuits::ControlProgram& program) {
   for (circuits::Phase& phase : program.phases)
     for (circuits::Event& e : phase.events)
-      if (phase.name == "integrate" && e.target == static_cast<int>(circuits::Signal::wl)) e.value = "n<1&&(sample<pulse_multiplier*2^bit||bit+1<bits)";
+      if (phase.name == "integrate" && e.target == static_cast<int>(circuits::Signal::wl))
+        e.value = "n<1&&(sample<pulse_multiplier*2^bit||bit+1<bits)";
   program.text += "# one word line pulse\n";  // a program is known by its text
 }
 std::string half_current_amplifier() {
@@ -51,7 +54,8 @@ circuits::ColumnInput energy_column(std::uint64_t seed, std::uint32_t index, int
   circuits::ColumnInput input;
   input.levels.assign(bits, {});
   for (int pair = 0; pair < rows / 2; ++pair) {
-    const double w = random.normal(), strong = g_min + (g_max - g_min) * std::min(std::abs(w) / w_max, 1.0);
+    const double w = random.normal(),
+                 strong = g_min + (g_max - g_min) * std::min(std::abs(w) / w_max, 1.0);
     input.conductance.push_back(w > 0 ? strong : g_min);
     input.conductance.push_back(w > 0 ? g_min : strong);
     const int code = static_cast<int>(random.below(2 * full_scale_code + 1)) - full_scale_code;
@@ -69,7 +73,8 @@ double ideal_sum(const circuits::ColumnInput& input) {
   double g = 0.0, gx = 0.0;
   for (size_t row = 0; row < input.conductance.size(); ++row) {
     g += input.conductance[row];
-    for (size_t k = 0; k < input.levels.size(); ++k) gx += input.conductance[row] * std::exp2(k) * input.levels[k][row];
+    for (size_t k = 0; k < input.levels.size(); ++k)
+      gx += input.conductance[row] * std::exp2(k) * input.levels[k][row];
   }
   return gx / g;
 }
@@ -77,15 +82,18 @@ double ideal_sum(const circuits::ColumnInput& input) {
 double full_scale_sum(std::uint64_t seed, int rows) {
   std::vector<double> sums;
   constexpr std::uint32_t first = 1u << 20, count = 2000;  // apart from the columns that are run
-  for (std::uint32_t i = 0; i < count; ++i) sums.push_back(std::abs(ideal_sum(energy_column(seed, first + i, rows))));
+  for (std::uint32_t i = 0; i < count; ++i)
+    sums.push_back(std::abs(ideal_sum(energy_column(seed, first + i, rows))));
   const auto at = sums.begin() + static_cast<std::ptrdiff_t>(0.995 * (count - 1));
   std::nth_element(sums.begin(), at, sums.end());
   return *at;
 }
 
-circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::ColumnInput column, double full_scale) {
+circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::ColumnInput column,
+                                       double full_scale) {
   column.point.v_read = design.v_read;
-  column.point.v_decrement = design.decrement_gain * design.v_read * full_scale / (column.point.max_code + 0.5);
+  column.point.v_decrement =
+      design.decrement_gain * design.v_read * full_scale / (column.point.max_code + 0.5);
   column.point.v_trim = design.v_trim;
   circuits::ConversionSetup setup = circuits::column_setup(design.circuit, design.program, column);
   setup.transistors = design.transistors;
@@ -93,13 +101,16 @@ circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::Col
   return setup;
 }
 
-circuits::ControlProgram with_duration(circuits::ControlProgram program, const std::string& phase, double duration) {
+circuits::ControlProgram with_duration(circuits::ControlProgram program, const std::string& phase,
+                                       double duration) {
   for (circuits::Phase& p : program.phases) {
     if (p.name != phase) continue;
     for (circuits::Event& e : p.events)
-      if (e.target == static_cast<int>(circuits::Signal::lat) && e.value != "0") e.time += duration - p.duration;
+      if (e.target == static_cast<int>(circuits::Signal::lat) && e.value != "0")
+        e.time += duration - p.duration;
     p.duration = duration;
-    program.text += fmt::format("# {}: {:.17g} s\n", phase, duration);  // a program is known by its text
+    program.text +=
+        fmt::format("# {}: {:.17g} s\n", phase, duration);  // a program is known by its text
     return program;
   }
   throw Error(fmt::format("{} has no phase {}", program.name, phase));
@@ -140,16 +151,20 @@ std::vector<EnergyDesign> lever_designs(Converter converter) {
   lever("word lines 0.9 to 2.8 V", smaller_swing);
   lever("one word line pulse for all bits", [](EnergyDesign& d) { one_pulse(d.program); });
   lever("v_read 0.2 V, C_integ 139 fF", lower_read_voltage);
-  lever("compare 6 ns, restore 7 ns", [](EnergyDesign& d) { d.program = with_duration(with_duration(d.program, "compare", 6e-9), "restore", 7e-9); });
+  lever("compare 6 ns, restore 7 ns", [](EnergyDesign& d) {
+    d.program = with_duration(with_duration(d.program, "compare", 6e-9), "restore", 7e-9);
+  });
   lever("init 15 ns, sample, integrate, decrement 8 ns", [](EnergyDesign& d) {
     d.program = with_duration(d.program, "initialise", 15e-9);
-    for (const char* phase : {"sample", "integrate", "decrement"}) d.program = with_duration(d.program, phase, 8e-9);
+    for (const char* phase : {"sample", "integrate", "decrement"})
+      d.program = with_duration(d.program, phase, 8e-9);
   });
   lever("not taken: 17/104 fF", [](EnergyDesign& d) {
     d.circuit.c_sample = 17e-15;
     d.circuit.c_integ = 104e-15;
   });
-  lever("not taken: half the amplifier's current", [](EnergyDesign& d) { d.transistors.amplifier = half_current_amplifier(); });
+  lever("not taken: half the amplifier's current",
+        [](EnergyDesign& d) { d.transistors.amplifier = half_current_amplifier(); });
   return levers;
 }
 

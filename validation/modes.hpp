@@ -18,6 +18,7 @@ struct ModeSettings {
   int samples = 2000;       // [1] of the stochastic neuron at each level
   int dies = 250;           // [1] of the mismatch, each with CDS on and off
   int vectors = 50;         // [1] of the energy
+  double energy_tolerance = 1e-4;  // [1] reltol of its full columns
   Cache cache = Cache({}, true);
 };
 
