@@ -31,6 +31,7 @@ void validate(ValidateOptions& o) {
                 {"mismatch", "gain and offset over dies, with 95 % intervals", [&m] { return validation::validate_mismatch(m); }},
                 {"corners", "both converters at 45 corners of process, temperature and supply", [&m] { return validation::validate_corners(m); }},
                 {"directions", "backward and recurrent products", [&m] { return validation::validate_directions(m); }},
+                {"energy", "fJ/op of a full column by phase and component, baseline and low energy", [&m] { return validation::validate_energy(m); }},
             },
             o.parts);
 }
@@ -44,6 +45,8 @@ void add_validate_modes(CLI::App& parent) {
   command->add_option("--tolerance", o->modes.tolerance, "reltol of ngspice")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
   command->add_option("--samples", o->modes.samples, "of the stochastic neuron at each level")->check(CLI::Range(10, 1000000))->capture_default_str();
   command->add_option("--dies", o->modes.dies, "of the mismatch, each with and without CDS")->check(CLI::Range(3, 100000))->capture_default_str();
+  command->add_option("--vectors", o->modes.vectors, "of the energy")->check(CLI::Range(2, 100000))->capture_default_str();
+  command->add_option("--energy-tolerance", o->modes.energy_tolerance, "reltol of ngspice for the energy's full columns")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
   command->add_option("--seed", o->modes.seed, "of every random number")->capture_default_str();
   command->add_option("--threads", o->threads, "0: all processors; results do not depend on it")->check(CLI::Range(0, 1024))->capture_default_str();
   command->add_option("--out", o->parts.out, "folder for validate_modes.json")->type_name("DIR");

@@ -17,6 +17,8 @@ struct ModeSettings {
   double tolerance = 1e-5;  // [1] reltol of ngspice
   int samples = 2000;       // [1] of the stochastic neuron at each level
   int dies = 250;           // [1] of the mismatch, each with CDS on and off
+  int vectors = 50;         // [1] of the energy
+  double energy_tolerance = 1e-4;  // [1] reltol of its full columns
   Cache cache = Cache({}, true);
 };
 
@@ -45,5 +47,7 @@ Section validate_latch(const ModeSettings& settings);
 Section validate_corners(const ModeSettings& settings);
 // Gain and offset over dies with mismatch, with correlated double sampling on and off.
 Section validate_mismatch(const ModeSettings& settings);
+// Energy per operation of a full column, baseline against low-energy design, by phase and component; sources against parts.
+Section validate_energy(const ModeSettings& settings);
 
 }  // namespace mho::validation

@@ -1,0 +1,171 @@
+#include "validation/energy_designs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/data_path.hpp"
+#include "core/errors.hpp"
+#include "core/json_file.hpp"
+#include "core/random.hpp"
+#include "validation/modes.hpp"
+
+namespace mho::validation {
+namespace {
+
+constexpr double g_min = 1e-6, g_max = 40e-6;  // [S]
+constexpr double w_max = 1.959964;             // [1] 95th percentile of |w| for a standard normal w
+constexpr int bits = 3, full_scale_code = 7, max_code = 31;
+
+std::string suffix(Converter converter) {
+  return converter == Converter::unary ? "unary" : "binary";
+}
+
+// Levers.
+void smaller_swing(EnergyDesign& d) {
+  d.circuit.wl_low = 0.9;
+  d.circuit.wl_high = d.circuit.v_dd_wl = 2.8;
+}
+// Half of the conduction loss; the smaller C_integ keeps the voltage of a code at the output.
+void lower_read_voltage(EnergyDesign& d) {
+  d.v_read = 0.2;
+  d.circuit.c_integ = 139e-15;
+}
+// Word lines stay on between the bits: only the last sample of the last bit lets them fall.
+void one_pulse(circuits::ControlProgram& program) {
+  for (circuits::Phase& phase : program.phases)
+    for (circuits::Event& e : phase.events)
+      if (phase.name == "integrate" && e.target == static_cast<int>(circuits::Signal::wl))
+        e.value = "n<1&&(sample<pulse_multiplier*2^bit||bit+1<bits)";
+  program.text += "# one word line pulse\n";  // a program is known by its text
+}
+std::string half_current_amplifier() {
+  std::string text = read_text_file(data_path("netlists/ota.sub"));
+  const std::string reference = "iref vdd bn 3u";
+  text.replace(text.find(reference), reference.size(), "iref vdd bn 1.5u");
+  return text;
+}
+
+}  // namespace
+
+circuits::ColumnInput energy_column(std::uint64_t seed, std::uint32_t index, int rows) {
+  RandomStream random(seed, 0, 0, index, Purpose::bench);
+  circuits::ColumnInput input;
+  input.levels.assign(bits, {});
+  for (int pair = 0; pair < rows / 2; ++pair) {
+    const double w = random.normal(),
+                 strong = g_min + (g_max - g_min) * std::min(std::abs(w) / w_max, 1.0);
+    input.conductance.push_back(w > 0 ? strong : g_min);
+    input.conductance.push_back(w > 0 ? g_min : strong);
+    const int code = static_cast<int>(random.below(2 * full_scale_code + 1)) - full_scale_code;
+    for (int k = 0; k < bits; ++k) {
+      const int level = (std::abs(code) >> k & 1) * (code > 0 ? 1 : -1);
+      input.levels[static_cast<size_t>(k)].push_back(static_cast<std::int8_t>(level));
+      input.levels[static_cast<size_t>(k)].push_back(static_cast<std::int8_t>(-level));
+    }
+  }
+  input.point.max_code = max_code;
+  return input;
+}
+
+double ideal_sum(const circuits::ColumnInput& input) {
+  double g = 0.0, gx = 0.0;
+  for (size_t row = 0; row < input.conductance.size(); ++row) {
+    g += input.conductance[row];
+    for (size_t k = 0; k < input.levels.size(); ++k)
+      gx += input.conductance[row] * std::exp2(k) * input.levels[k][row];
+  }
+  return gx / g;
+}
+
+double full_scale_sum(std::uint64_t seed, int rows) {
+  std::vector<double> sums;
+  constexpr std::uint32_t first = 1u << 20, count = 2000;  // apart from the columns that are run
+  for (std::uint32_t i = 0; i < count; ++i)
+    sums.push_back(std::abs(ideal_sum(energy_column(seed, first + i, rows))));
+  const auto at = sums.begin() + static_cast<std::ptrdiff_t>(0.995 * (count - 1));
+  std::nth_element(sums.begin(), at, sums.end());
+  return *at;
+}
+
+circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::ColumnInput column,
+                                       double full_scale) {
+  column.point.v_read = design.v_read;
+  column.point.v_decrement =
+      design.decrement_gain * design.v_read * full_scale / (column.point.max_code + 0.5);
+  column.point.v_trim = design.v_trim;
+  circuits::ConversionSetup setup = circuits::column_setup(design.circuit, design.program, column);
+  setup.transistors = design.transistors;
+  setup.input.parameters.emplace_back("v_pedestal", design.v_pedestal);
+  return setup;
+}
+
+circuits::ControlProgram with_duration(circuits::ControlProgram program, const std::string& phase,
+                                       double duration) {
+  for (circuits::Phase& p : program.phases) {
+    if (p.name != phase) continue;
+    for (circuits::Event& e : p.events)
+      if (e.target == static_cast<int>(circuits::Signal::lat) && e.value != "0")
+        e.time += duration - p.duration;
+    p.duration = duration;
+    program.text +=
+        fmt::format("# {}: {:.17g} s\n", phase, duration);  // a program is known by its text
+    return program;
+  }
+  throw Error(fmt::format("{} has no phase {}", program.name, phase));
+}
+
+EnergyDesign baseline_design(Converter converter) {
+  EnergyDesign d;
+  d.name = "baseline";
+  d.circuit = mode_circuit();
+  d.circuit.rows = 256;
+  d.circuit.c_line = 20e-15;  // the line is driven in every sample, so nothing need hold it
+  d.program = mode_program("baseline_" + suffix(converter));
+  d.v_trim = 0.74e-3;
+  d.v_pedestal = 1.72e-3;
+  return d;
+}
+
+EnergyDesign low_energy_design(Converter converter) {
+  EnergyDesign d = baseline_design(converter);
+  d.name = "low energy";
+  d.program = mode_program("low_energy_" + suffix(converter));
+  smaller_swing(d);
+  lower_read_voltage(d);
+  d.decrement_gain = 1.02;
+  d.v_trim = -1.1e-3;
+  d.v_pedestal = 1.86e-3;
+  return d;
+}
+
+std::vector<EnergyDesign> lever_designs(Converter converter) {
+  std::vector<EnergyDesign> levers;
+  const auto lever = [&](const std::string& name, auto change) {
+    EnergyDesign d = baseline_design(converter);
+    d.name = name;
+    change(d);
+    levers.push_back(std::move(d));
+  };
+  lever("word lines 0.9 to 2.8 V", smaller_swing);
+  lever("one word line pulse for all bits", [](EnergyDesign& d) { one_pulse(d.program); });
+  lever("v_read 0.2 V, C_integ 139 fF", lower_read_voltage);
+  lever("compare 6 ns, restore 7 ns", [](EnergyDesign& d) {
+    d.program = with_duration(with_duration(d.program, "compare", 6e-9), "restore", 7e-9);
+  });
+  lever("init 15 ns, sample, integrate, decrement 8 ns", [](EnergyDesign& d) {
+    d.program = with_duration(d.program, "initialise", 15e-9);
+    for (const char* phase : {"sample", "integrate", "decrement"})
+      d.program = with_duration(d.program, phase, 8e-9);
+  });
+  lever("not taken: 17/104 fF", [](EnergyDesign& d) {
+    d.circuit.c_sample = 17e-15;
+    d.circuit.c_integ = 104e-15;
+  });
+  lever("not taken: half the amplifier's current",
+        [](EnergyDesign& d) { d.transistors.amplifier = half_current_amplifier(); });
+  return levers;
+}
+
+}  // namespace mho::validation

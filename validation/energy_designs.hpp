@@ -1,0 +1,59 @@
+// Circuits and control programs whose energy per operation is compared, and the columns that they
+// convert: one column of a full core, 256 rows = 128 signed weights, 4-bit signed inputs (3
+// magnitude bits), 6-bit signed outputs (codes to ±31).
+//
+// Weights are normally distributed with w_max at the 95th percentile of |w|; the stronger cell of a
+// pair holds G_min + (G_max − G_min) |w|/w_max, the other G_min. Inputs are uniform over −7 … 7.
+// One multiply-accumulate of a signed weight is two operations, so a conversion is 256 of them.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "circuits/conversion.hpp"
+
+namespace mho::validation {
+
+enum class Converter { unary, binary };
+
+// Everything that may differ between two circuits of the same column: all of it goes through the
+// same engine.
+struct EnergyDesign {
+  std::string name;
+  circuits::CircuitParams circuit;
+  circuits::ControlProgram program;
+  circuits::Transistors transistors;
+  double v_read = 0.3;          // [V]
+  double decrement_gain = 1.0;  // [1] decrement in units of the one that makes max_code the full
+                                // scale of an ideal circuit: calibrates its gain
+  double v_trim = 0.0;          // [V] reference of the sampled line minus VREF: nulls the offset
+  double v_pedestal = 0.0;  // [V] what the switches add to C_sample in each cycle, left out of both
+                            // decrement levels: makes the signs alike
+};
+
+// 34/208 fF, word lines from 0 to 3.3 V once per bit, phases of 10 ns
+// (netlists/programs/baseline_*.toml).
+EnergyDesign baseline_design(Converter converter);
+// The same codes at less energy (netlists/programs/low_energy_*.toml).
+EnergyDesign low_energy_design(Converter converter);
+// The baseline with one change each: those that the low-energy design makes, and two that it
+// leaves. Levels are not calibrated again.
+std::vector<EnergyDesign> lever_designs(Converter converter);
+
+// Column and inputs number `index` [S, levels of ±1]; v_read and v_decrement are left to the
+// design.
+circuits::ColumnInput energy_column(std::uint64_t seed, std::uint32_t index, int rows = 256);
+// Σ_k 2^k Σ G x_k / Σ G: what an ideal driven line integrates, in units of the read voltage.
+double ideal_sum(const circuits::ColumnInput& input);
+// Quantile 0.995 of |ideal_sum| over 2,000 columns: the full scale that 31 codes shall cover.
+double full_scale_sum(std::uint64_t seed, int rows = 256);
+
+circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::ColumnInput column,
+                                       double full_scale);
+
+// The program with one phase of another length; events keep their distance from the start, a latch
+// clock its distance from the end.
+circuits::ControlProgram with_duration(circuits::ControlProgram program, const std::string& phase,
+                                       double duration);
+
+}  // namespace mho::validation
