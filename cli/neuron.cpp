@@ -133,11 +133,7 @@ void write_files(const SimulateOptions& o, const NeuronPoint& point, const circu
 // After everything else, so that a missing gnuplot costs no result.
 void write_pictures(const SimulateOptions& o, const CommonOptions& common, const report::Picture& picture) {
   if (!common.out.empty()) report::write_pictures(common.out + "/waveform", picture);
-  if (o.picture.ends_with(".png")) {
-    report::write_picture(o.picture, picture);
-  } else if (!o.picture.empty()) {
-    write_text_file(o.picture, report::svg(picture));
-  }
+  if (!o.picture.empty()) report::write_picture(o.picture, picture);
 }
 
 void simulate(const CommonOptions& common, const SimulateOptions& o) {
