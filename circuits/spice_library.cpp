@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "circuits/expression.hpp"
+#include "circuits/spice_text.hpp"
 #include "core/errors.hpp"
 #include "core/json_file.hpp"
 
@@ -17,60 +18,6 @@ namespace mho::circuits {
 namespace {
 
 constexpr std::string_view blanks = " \t\r";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
-// Without the comment at its end: from ';', or from '$' after a blank.
-std::string_view without_comment(std::string_view text) {
-  text = text.substr(0, text.find(';'));
-  for (size_t i = text.find('$'); i != std::string_view::npos; i = text.find('$', i + 1))
-    if (i == 0 || blanks.find(text[i - 1]) != std::string_view::npos) return text.substr(0, i);
-  return text;
-}
-
-// A card with its continuations: as written, and the source line of each of its characters.
-struct LogicalLine {
-  std::string text;
-  std::vector<std::pair<size_t, int>> pieces;  // offset of a piece, its line
-  int line_at(size_t offset) const {
-    int line = pieces.front().second;
-    for (const auto& [start, number] : pieces)
-      if (start <= offset) line = number;
-    return line;
-  }
-  int line() const { return pieces.front().second; }
-};
-
-std::vector<LogicalLine> logical_lines(const std::string& text) {
-  std::vector<LogicalLine> lines;
-  std::istringstream in(text);
-  std::string raw;
-  for (int number = 1; std::getline(in, raw); ++number) {
-    std::string_view piece = trim(raw);
-    if (piece.empty() || piece.front() == '*') continue;
-    piece = trim(without_comment(piece));
-    if (piece.empty()) continue;
-    const bool continues = piece.front() == '+';
-    if (continues && lines.empty()) continue;
-    if (!continues) lines.emplace_back();
-    LogicalLine& line = lines.back();
-    line.pieces.emplace_back(line.text.size(), number);
-    line.text += continues ? piece.substr(1) : piece;
-    line.text += ' ';
-  }
-  return lines;
-}
 
 bool in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
@@ -123,19 +70,6 @@ Assignments assignments(const LogicalLine& line, size_t from, const std::string&
     place = next;
   }
   return out;
-}
-
-std::vector<std::string> words(const std::string& text) {
-  std::istringstream in(text);
-  std::vector<std::string> out;
-  for (std::string word; in >> word;) out.push_back(word);
-  return out;
-}
-
-std::string unquoted(std::string text) {
-  if (text.size() >= 2 && (text.front() == '"' || text.front() == '\''))
-    return text.substr(1, text.size() - 2);
-  return text;
 }
 
 class Reader {

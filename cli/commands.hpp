@@ -16,6 +16,7 @@ void add_validate_fastpath(CLI::App& validate);
 void add_validate_array(CLI::App& validate);
 void add_neuron_simulate(CLI::App& neuron);     // mho neuron …
 void add_neuron_levels(CLI::App& neuron);
+void add_neuron_check(CLI::App& neuron);
 void add_validate_devices(CLI::App& validate);
 void add_device_list(CLI::App& device);         // mho device …
 void add_device_show(CLI::App& device);

@@ -35,6 +35,7 @@ void add_commands(CLI::App& app) {
   CLI::App* neuron = app.add_subcommand("neuron", "the neuron at transistor level and as the behavioural model")->require_subcommand(1);
   add_neuron_simulate(*neuron);
   add_neuron_levels(*neuron);
+  add_neuron_check(*neuron);
   CLI::App* device = app.add_subcommand("device", "one RRAM device or a population of them")->require_subcommand(1);
   add_device_list(*device);
   add_device_show(*device);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "core/errors.hpp"
+#include "report/amplifier_figures.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
 #include "report/html.hpp"
@@ -26,6 +27,9 @@ TEST_CASE("every picture is drawn, even of little data") {
   CHECK_FALSE(adc_svg({two, two, two, two}).empty());
   CHECK_FALSE(energy_svg({"a", "b"}, {"array", "bias"}, {{1e-12, 2e-12}, {3e-12, 1e-12}}).empty());
   CHECK_FALSE(codes_svg({"a"}, {{0.5, 0.5}}).empty());
+  CHECK_FALSE(bode_svg("ota", {{"sample phase", {1e3, 1e9}, {100.0, 0.0}, {0.0, -90.0}}}).empty());
+  CHECK_FALSE(transfer_svg("ota", {{0.2, 0.9}, {10.0, 1000.0}, 0.7, 1.1, 80.0}).empty());
+  CHECK_FALSE(step_svg("ota", {two, two, two, two, 1e-9, 2e-9, 3e-9}).empty());
   CellSeries cells;
   for (int i = 0; i < 100; ++i) {
     cells.target.push_back(i * 4e-7);

@@ -47,20 +47,25 @@ bool announces_error(std::string_view line) {
 
 Diagnosis diagnose(std::string_view log) {
   static constexpr std::array numerical{"too small"sv, "aborted"sv, "out of range for"sv};
+  static constexpr std::array absent{"not in the circuit"sv, "not in circuit"sv};  // an analysis names a source that is not there
   Diagnosis d;
   const std::vector<std::string_view> lines = split_lines(log);
   const auto at = [&](size_t i) { return i < lines.size() ? lines[i] : std::string_view(); };
-  std::string_view first_error, singular, reason;
+  std::string inside;
+  std::string_view first_error, singular, reason, missing;
   for (size_t i = 0; i < lines.size(); ++i) {
     if (const int n = number_after(lines[i], "Error on line "); n > 0 && d.line == 0) {
       d.line = n;  // the netlist's line follows, and what is wrong with it
       d.message = fmt::format("\"{}\": {}", at(i + 1), at(i + 2));
+    } else if (lines[i] == "Error on line:" && inside.empty()) {
+      inside = fmt::format("\"{}\": {}", at(i + 1), at(i + 2));  // of a subcircuit: without a number
     } else if (const int m = number_after(lines[i], "Netlist line no. "); m > 0 && d.line == 0) {
       d.line = m;
       d.message = at(i + 1);
     }
     if (singular.empty() && lines[i].find("ingular matrix") != std::string_view::npos) singular = lines[i];
     if (lines[i].find("imestep too small") != std::string_view::npos && lines[i].starts_with("doAnalyses")) reason = lines[i];
+    if (missing.empty() && has_any(lines[i], absent)) missing = lines[i];
     if (!announces_error(lines[i])) continue;
     if (first_error.empty()) first_error = lines[i];
     if (d.line == 0 && has_any(lines[i], numerical)) d.numerical = true;
@@ -71,6 +76,8 @@ Diagnosis diagnose(std::string_view log) {
       d.message += fmt::format(" ({})", first_error);
     return d;
   }
+  if (!inside.empty()) return {0, inside, false};
+  if (!missing.empty()) return {0, std::string(missing), false};
   d.message = std::string(reason.empty() ? first_error : reason);
   if (d.numerical && !singular.empty()) d.message += fmt::format("; {}", singular);
   return d;

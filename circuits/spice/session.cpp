@@ -98,7 +98,10 @@ int on_source(double* value, double t, char* name, int, void*) {
     *value = link.stop ? 1.0 : 0.0;
     return 0;
   }
-  guarded([&] { *value = link.hooks->value(link.source_index.at(name), t); });
+  guarded([&] {
+    if (!link.hooks) throw Error(fmt::format("source {} is external, which only a run steered by the host can drive", name));
+    *value = link.hooks->value(link.source_index.at(name), t);
+  });
   return 0;
 }
 
@@ -140,13 +143,26 @@ void clear_circuit() {
 }
 
 // The title is line 1 of the deck, so line n of the netlist is its line n + 1.
-std::vector<std::string> deck_lines(const TransientRequest& request) {
-  std::vector<std::string> lines{"* " + request.name};
-  for (size_t start = 0; start < request.netlist.size();) {
-    const size_t end = std::min(request.netlist.find('\n', start), request.netlist.size());
-    lines.push_back(request.netlist.substr(start, end - start));
+std::vector<std::string> titled_lines(const std::string& name, const std::string& netlist) {
+  std::vector<std::string> lines{"* " + name};
+  for (size_t start = 0; start < netlist.size();) {
+    const size_t end = std::min(netlist.find('\n', start), netlist.size());
+    lines.push_back(netlist.substr(start, end - start));
     start = end + 1;
   }
+  return lines;
+}
+int netlist_line(const Diagnosis& d) { return d.line > 1 ? d.line - 1 : 0; }
+
+void load(std::vector<std::string>& lines) {
+  std::vector<char*> pointers;
+  for (std::string& line : lines) pointers.push_back(line.data());
+  pointers.push_back(nullptr);
+  ngSpice_Circ(pointers.data());
+}
+
+std::vector<std::string> deck_lines(const TransientRequest& request) {
+  std::vector<std::string> lines = titled_lines(request.name, request.netlist);
   lines.push_back("vmhostop mhostop 0 external");
   std::string save = ".save v(mhostop)";
   for (const std::string& name : request.watch) {
@@ -160,15 +176,83 @@ std::vector<std::string> deck_lines(const TransientRequest& request) {
   return lines;
 }
 
+void begin(const std::string& name) {
+  if (link_state.dead)
+    throw NetlistError(name, 0, "not run: ngspice gave up on an earlier netlist of this process and cannot go on", link_state.log,
+                       ExitStatus::numerical_failure);
+  link_state = Link{};
+}
+
 [[noreturn]] void throw_failure(const TransientRequest& request, bool refused, const TransientStats& stats, const std::string& log) {
   const Diagnosis d = diagnose(log);
   const bool ran = stats.accepted > 0, numerical = ran || (!refused && d.numerical);
   const std::string what = ran         ? fmt::format("ngspice stopped at {:.4g} s of {:.4g} s", stats.t_reached, request.t_stop)
                            : numerical ? "ngspice found no operating point"
                                        : "ngspice refused the netlist";
-  const int netlist_line = d.line > 1 ? d.line - 1 : 0;
-  throw NetlistError(request.name, netlist_line, fmt::format("{}: {}", what, d.message.empty() ? "no reason given" : d.message), log,
+  throw NetlistError(request.name, netlist_line(d), fmt::format("{}: {}", what, d.message.empty() ? "no reason given" : d.message), log,
                      numerical ? ExitStatus::numerical_failure : ExitStatus::bad_input);
+}
+
+// The shared struct of ngGet_Vec_Info is overwritten by the next call: everything is copied at once. Empty: no such vector.
+std::vector<std::complex<double>> vector_copy(std::string name) {
+  const vector_info* info = ngGet_Vec_Info(name.data());
+  if (!info || info->v_length <= 0) return {};
+  const auto n = static_cast<size_t>(info->v_length);
+  std::vector<std::complex<double>> out(n);
+  for (size_t i = 0; i < n; ++i) {
+    if (info->v_compdata) out[i] = {info->v_compdata[i].cx_real, info->v_compdata[i].cx_imag};
+    else if (info->v_realdata) out[i] = info->v_realdata[i];
+  }
+  return out;
+}
+
+std::vector<std::string> plots() {
+  std::vector<std::string> names;
+  for (char** p = ngSpice_AllPlots(); p && *p; ++p)
+    if (std::strcmp(*p, "const") != 0) names.emplace_back(*p);
+  return names;
+}
+
+// Vectors of the plots that one analysis made: noise makes two, spectra and totals.
+struct Plots {
+  std::map<std::string, std::string, std::less<>> full_name;  // "out" -> "ac1.out"
+  std::string axis;
+};
+Plots new_plots(const std::vector<std::string>& before) {
+  Plots found;
+  for (std::string plot : plots()) {
+    if (std::find(before.begin(), before.end(), plot) != before.end()) continue;
+    for (char** v = ngSpice_AllVecs(plot.data()); v && *v; ++v) {
+      const std::string name = *v, full = fmt::format("{}.{}", plot, name);
+      found.full_name.emplace(name, full);
+      if (name == "frequency" || name == "time" || name.ends_with("-sweep")) found.axis = full;
+    }
+  }
+  return found;
+}
+
+AnalysisResult run_analysis(const AnalysisRequest& request, const Analysis& analysis) {
+  const Link& link = link_state;
+  const std::vector<std::string> before = plots();
+  command(analysis.command.c_str());
+  if (link.error) return {};
+  const Plots made = new_plots(before);
+  if (link.failed || link.dead || made.full_name.empty()) {
+    const Diagnosis d = diagnose(link.log);
+    throw NetlistError(request.name, netlist_line(d),
+                       fmt::format("ngspice gives no result for \"{}\": {}", analysis.command, d.message.empty() ? "no reason given" : d.message), link.log,
+                       d.numerical ? ExitStatus::numerical_failure : ExitStatus::bad_input);
+  }
+  AnalysisResult result;
+  if (!made.axis.empty())
+    for (const auto& x : vector_copy(made.axis)) result.axis.push_back(x.real());
+  for (const std::string& name : analysis.watch) {
+    const auto at = made.full_name.find(name);
+    auto values = at != made.full_name.end() ? vector_copy(at->second) : name.starts_with("@") ? vector_copy(name) : std::vector<std::complex<double>>{};
+    if (values.empty()) throw NetlistError(request.name, 0, fmt::format("\"{}\" gives no vector {}", analysis.command, name), link.log);
+    result.vectors[name] = std::move(values);
+  }
+  return result;
 }
 
 }  // namespace
@@ -192,22 +276,16 @@ Session::~Session() = default;
 bool Session::usable() const { return !link_state.dead; }
 
 TransientStats Session::transient(const TransientRequest& request, const Hooks& hooks) {
+  begin(request.name);
   Link& link = link_state;
-  if (link.dead)
-    throw NetlistError(request.name, 0, "not run: ngspice gave up on an earlier netlist of this process and cannot go on", link.log,
-                       ExitStatus::numerical_failure);
-  link = Link{};
   link.request = &request;
   link.hooks = &hooks;
   link.values.resize(request.watch.size());
   for (size_t i = 0; i < request.external.size(); ++i) link.source_index[request.external[i]] = i;
 
   std::vector<std::string> lines = deck_lines(request);
-  std::vector<char*> pointers;
-  for (std::string& line : lines) pointers.push_back(line.data());
-  pointers.push_back(nullptr);
   const double cpu_start = cpu_now();
-  ngSpice_Circ(pointers.data());
+  load(lines);
   link.stats.load_seconds = cpu_now() - cpu_start;
   const bool refused = link.failed || link.dead;
   if (!refused) {
@@ -225,5 +303,44 @@ TransientStats Session::transient(const TransientRequest& request, const Hooks& 
   if (!finished) throw_failure(request, refused, link.stats, log);
   return link.stats;
 }
+
+std::vector<AnalysisResult> Session::analyse(const AnalysisRequest& request) {
+  begin(request.name);
+  Link& link = link_state;
+  std::vector<std::string> lines = titled_lines(request.name, request.netlist);
+  lines.push_back(".options " + request.options);
+  lines.push_back(".end");
+  const struct Cleared {
+    ~Cleared() {
+      if (!link_state.dead) clear_circuit();
+    }
+  } cleared;
+  load(lines);
+  if (link.failed || link.dead) {
+    const Diagnosis d = diagnose(link.log);
+    throw NetlistError(request.name, netlist_line(d), fmt::format("ngspice refused the netlist: {}", d.message.empty() ? "no reason given" : d.message), link.log);
+  }
+  std::vector<AnalysisResult> results;
+  for (const Analysis& analysis : request.analyses) {
+    results.push_back(run_analysis(request, analysis));
+    if (link.error) std::rethrow_exception(link.error);
+    throw_if_interrupted();
+  }
+  return results;
+}
+
+const std::vector<std::complex<double>>& AnalysisResult::complex(std::string_view vector) const {
+  const auto at = vectors.find(vector);
+  if (at == vectors.end()) throw Error(fmt::format("vector {} was not watched", vector), ExitStatus::bug);
+  return at->second;
+}
+
+std::vector<double> AnalysisResult::real(std::string_view vector) const {
+  std::vector<double> out;
+  for (const auto& x : complex(vector)) out.push_back(x.real());
+  return out;
+}
+
+double AnalysisResult::value(std::string_view vector) const { return complex(vector).back().real(); }
 
 }  // namespace mho::spice

@@ -1,11 +1,14 @@
-// One libngspice in this process: load a netlist, run a transient that the host steers, read what ngspice says.
+// One libngspice in this process: load a netlist, run a transient that the host steers or other analyses, read what ngspice says.
 //
 // ngspice keeps all state in globals, so there is one Session per process (a second one throws) and parallel runs fork (worker_pool.hpp).
 // Return codes of libngspice say nothing: success is judged by the messages and by the time that the run reached (ngspice 39).
 #pragma once
+#include <complex>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mho::spice {
@@ -40,6 +43,28 @@ struct TransientStats {
   double load_seconds = 0.0;  // [s] of that, reading the netlist
 };
 
+// One analysis as an ngspice command, and what is wanted of it.
+struct Analysis {
+  std::string command;             // "op", "dc vin 0 1.8 10m", "ac dec 20 1 1g", "noise v(out) vin dec 10 1 1g", "tran 10p 100n"
+  std::vector<std::string> watch;  // "node", "vsource#branch", "@m.x1.m1[gm]" (last point only), "onoise_total"; lower case
+};
+
+struct AnalysisRequest {
+  std::string name;                // what messages call the netlist
+  std::string netlist;             // text without analysis lines and .end; no external sources
+  std::vector<Analysis> analyses;  // in this order, each from an operating point of its own
+  std::string options;             // text after .options
+};
+
+struct AnalysisResult {
+  std::vector<double> axis;  // swept value, frequency [Hz] or time [s]; empty for op
+  std::map<std::string, std::vector<std::complex<double>>, std::less<>> vectors;  // by the name in Analysis::watch
+  // Both throw Error (bug) for a name that was not watched.
+  const std::vector<std::complex<double>>& complex(std::string_view vector) const;
+  std::vector<double> real(std::string_view vector) const;
+  double value(std::string_view vector) const;  // last point, real part
+};
+
 class Session {
  public:
   Session();
@@ -51,6 +76,8 @@ class Session {
   // aborts or finds no operating point; both carry what ngspice printed, the line of request.netlist where ngspice tells it, and the session can be used again.
   // After some bad netlists (an undefined parameter, a missing .lib file) ngspice itself cannot go on: usable() is false and every later run throws.
   TransientStats transient(const TransientRequest& request, const Hooks& hooks);
+  // Results in the order of request.analyses. Throws as transient(): the netlist refused, an analysis without a result, a watched vector that does not exist.
+  std::vector<AnalysisResult> analyse(const AnalysisRequest& request);
   bool usable() const;
 };
 

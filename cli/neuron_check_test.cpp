@@ -1,0 +1,86 @@
+// mho neuron check as a user meets it: table, JSON and pictures of an amplifier, the exit status of
+// a missed limit, and bad input as one line.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "cli/scratch.hpp"
+#include "core/data_path.hpp"
+#include "core/json_file.hpp"
+
+using namespace mho;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Scratch : test::ScratchFolder {
+  test::Outcome check(const std::string& arguments) const {
+    return mho("neuron check " + arguments);
+  }
+};
+
+const std::string shipped = data_path("netlists/ota.sub");
+
+}  // namespace
+
+TEST_CASE("mho neuron check measures the shipped amplifier and writes its pictures") {
+  const Scratch s;
+  const auto run =
+      s.check(fmt::format("{} --json --need noise=\"10 mV\" --out {}", shipped, s.path("out")));
+  CAPTURE(run.err);
+  REQUIRE(run.status == 0);
+  const Json json = Json::parse(run.out);
+  CHECK(read_json_file(s.path("out/neuron_check.json")) == json);
+  int limits = 0;
+  for (const Json& row : json.at("rows")) {
+    CAPTURE(row.dump());
+    CHECK(std::isfinite(row.at("value").get<double>()));
+    CHECK_FALSE(row.at("how").get<std::string>().empty());
+    if (!row.contains("limit")) continue;
+    ++limits;
+    CHECK(row.at("passes").get<bool>());
+    const double value = row.at("value"), limit = row.at("limit");
+    CHECK((row.at("bound") == "at least" ? value >= limit : value <= limit));
+  }
+  CHECK(limits >= 15);
+  for (const char* file : {"bode.svg", "transfer.svg", "step.svg", "loop.csv", "transfer.csv"})
+    CHECK(fs::file_size(s.path(std::string("out/") + file)) > 500);
+}
+
+TEST_CASE("a missed limit is status 4, with the table in full and one line that names it") {
+  const Scratch s;
+  const auto run = s.check(shipped + " --need supply_current=\"1 uA\" --need noise=\"0 V\"");
+  CHECK(run.status == 4);
+  CHECK(run.error_lines() == 1);
+  CHECK(run.err.find("1 limit missed, the first: supply current, 11.34 ") != std::string::npos);
+  CHECK(run.out.find("FAIL") != std::string::npos);
+  CHECK(run.out.find("bias generator of a core") != std::string::npos);
+}
+
+TEST_CASE("bad input of mho neuron check is one line with status 2") {
+  const Scratch s;
+  write_text_file(s.path("pins.sub"),
+                  "* my amplifier\n.subckt ota inp inm out vdd bn bp cn\n.ends\n");
+  write_text_file(s.path("inside.sub"),
+                  ".subckt ota inp inm out vdd bn bp cn cp\nr1 out 0 1k bogus=1\n.ends\n");
+  const auto complains = [&](const std::string& arguments, const std::string& words) {
+    const auto run = s.check(arguments);
+    CAPTURE(run.err);
+    CHECK(run.status == 2);
+    CHECK(run.error_lines() == 1);
+    CHECK(run.err.find(words) != std::string::npos);
+  };
+  complains(s.path("pins.sub"), "pins.sub:2: ota: lacks the pins cp");
+  complains(s.path("inside.sub"), "inside.sub:2: ");
+  complains(s.path("none.sub"), "none.sub");
+  complains(shipped + " --name mine", "defines no .subckt mine; it has ota, ota_bias");
+  complains(shipped + " --need gian=100", "gain");
+  complains(shipped + " --need gain=-5", "gain");
+  complains(shipped + " --corner ff", "corner ff");
+  complains(shipped + " --temp 500", "--temp");
+  complains(shipped + " --v-read 3x", "--v-read");
+  complains(shipped + " --set calibrate.program=netlists/programs/line_pulses.toml",
+            "phase.sample");
+}
