@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "circuits/column.hpp"
-#include "circuits/spice/worker_pool.hpp"
+#include "circuits/spice/sweep.hpp"
 #include "core/errors.hpp"
-#include "core/progress.hpp"
 
 namespace mho::validation {
 namespace {
@@ -33,40 +30,24 @@ CacheKey key_of(const circuits::CircuitParams& circuit, const circuits::ControlP
 
 ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program,
                                const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings, const Cache& cache) {
+  const spice::SweepCases cases{inputs.size(), [&](size_t i) { return key_of(circuit, program, inputs[i], settings.ngspice); },
+                                [](size_t i) { return fmt::format("conversion {}", i); },
+                                [&](size_t i, int attempt) {
+                                  spice::Session session;
+                                  session.attempt = attempt;
+                                  return Json(circuits::run_conversion(session, circuit, program, inputs[i], settings.ngspice)).dump();
+                                }};
+  const spice::WorkerOptions worker{.workers = settings.workers, .timeout = settings.timeout, .retries = settings.retries};
+  spice::Sweep sweep = spice::run_sweep(cases, {worker, "conversions", settings.title}, cache);
   ConversionRuns runs;
-  runs.records.resize(inputs.size());
-  std::vector<size_t> missing;
-  std::vector<CacheKey> keys;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    keys.push_back(key_of(circuit, program, inputs[i], settings.ngspice));
-    if (const auto text = cache.find("conversions", keys[i])) {
-      runs.records[i] = Json::parse(*text).get<circuits::ConversionRecord>();
-      ++runs.from_cache;
-    } else {
-      missing.push_back(i);
-    }
+  runs.failures = std::move(sweep.summary.failures);
+  runs.from_cache = sweep.summary.from_cache;
+  runs.rescued = sweep.summary.rescued;
+  for (const spice::SweepResult& r : sweep.results) {
+    runs.records.emplace_back();
+    if (r.ok) runs.records.back() = Json::parse(r.text).get<circuits::ConversionRecord>();
   }
-  if (missing.empty()) return runs;
-  Progress progress(settings.title, missing.size());
-  std::unique_ptr<spice::Session> session;  // lives in the worker that the task runs in
-  const auto task = [&](size_t m) {
-    if (!session) session = std::make_unique<spice::Session>();
-    return Json(circuits::run_conversion(*session, circuit, program, inputs[missing[m]], settings.ngspice)).dump();
-  };
-  size_t refused = 0;
-  spice::run_in_workers(missing.size(), {settings.workers, settings.timeout}, task, [&](size_t m, spice::TaskOutcome outcome) {
-    const size_t i = missing[m];
-    if (outcome.ok) {
-      runs.records[i] = Json::parse(outcome.result).get<circuits::ConversionRecord>();
-      cache.store("conversions", keys[i], outcome.result);
-    } else {
-      refused += outcome.bad_input;
-      runs.failures.push_back(fmt::format("conversion {}: {}", i, outcome.error));
-    }
-    progress.advance();
-  });
-  progress.finish();
-  if (refused == missing.size()) throw Error(runs.failures.front());
+  if (sweep.summary.bad_input > 0 && sweep.summary.bad_input == inputs.size() - runs.from_cache) throw Error(runs.failures.front());
   return runs;
 }
 

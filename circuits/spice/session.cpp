@@ -176,7 +176,7 @@ std::vector<std::string> deck_lines(const TransientRequest& request) {
   return lines;
 }
 
-void begin(const std::string& name) {
+void start_over(const std::string& name) {
   if (link_state.dead)
     throw NetlistError(name, 0, "not run: ngspice gave up on an earlier netlist of this process and cannot go on", link_state.log,
                        ExitStatus::numerical_failure);
@@ -275,8 +275,25 @@ Session::~Session() = default;
 
 bool Session::usable() const { return !link_state.dead; }
 
-TransientStats Session::transient(const TransientRequest& request, const Hooks& hooks) {
-  begin(request.name);
+std::string transient_options(double r) {
+  return fmt::format("reltol={:.3g} abstol=1e-14 vntol={:.3g} chgtol=7e-15 method=trap trtol=7 bypass=1", 0.3 * r, 1e-2 * r);
+}
+
+SaferSettings safer_settings(int attempt) {
+  if (attempt <= 0) return {};
+  const std::string first = " method=gear itl4=40 bypass=0";
+  if (attempt == 1) return {first, 0.5};
+  return {first + " abstol=1e-12 gmin=1e-11 cshunt=1e-17 itl1=1000 itl2=200", 0.25};
+}
+
+TransientStats Session::transient(const TransientRequest& wanted, const Hooks& wanted_hooks) {
+  TransientRequest request = wanted;
+  Hooks hooks = wanted_hooks;
+  const SaferSettings safer = safer_settings(attempt);
+  request.options += safer.options;
+  request.dt_max *= safer.dt_max_factor;
+  if (intercept) intercept(request, hooks);
+  start_over(request.name);
   Link& link = link_state;
   link.request = &request;
   link.hooks = &hooks;
@@ -305,7 +322,7 @@ TransientStats Session::transient(const TransientRequest& request, const Hooks& 
 }
 
 std::vector<AnalysisResult> Session::analyse(const AnalysisRequest& request) {
-  begin(request.name);
+  start_over(request.name);
   Link& link = link_state;
   std::vector<std::string> lines = titled_lines(request.name, request.netlist);
   lines.push_back(".options " + request.options);

@@ -36,6 +36,11 @@ struct TransientRequest {
   bool use_ic = false;                // start from the initial conditions of the netlist, without an operating point
 };
 
+// Options of a transient whose charges count, for relative accuracy r: reltol 0.3 r, chgtol 7e-15 C, vntol r/100, trapezoidal rule. ngspice's step control allows each charge q
+// an error of reltol max(|q|, chgtol): with chgtol above the charges of small nodes it is the same absolute error, 2e-15 r C, for all of them,
+// where a chgtol below them spends steps on charges that matter to nobody (docs/many_runs.md).
+std::string transient_options(double r);
+
 struct TransientStats {
   size_t accepted = 0;       // time points
   double t_reached = 0.0;    // [s]
@@ -65,6 +70,17 @@ struct AnalysisResult {
   double value(std::string_view vector) const;  // last point, real part
 };
 
+// What attempt n of a run adds to its .options and how it shortens its steps: safer and slower, after an attempt that failed.
+//   0  nothing
+//   1  Gear's method instead of the trapezoidal rule, which damps ringing; 40 instead of 10 iterations per point; every device evaluated; half of dt_max
+//   2  as 1, with currents to 1e-12 A, 1e-11 S across junctions, 1e-17 F at each node, 1,000 iterations for the operating point; a quarter of dt_max.
+//      1e-17 F is below a thousandth of the neuron's capacitors.
+struct SaferSettings {
+  std::string options;
+  double dt_max_factor = 1.0;
+};
+SaferSettings safer_settings(int attempt);
+
 class Session {
  public:
   Session();
@@ -79,6 +95,10 @@ class Session {
   // Results in the order of request.analyses. Throws as transient(): the netlist refused, an analysis without a result, a watched vector that does not exist.
   std::vector<AnalysisResult> analyse(const AnalysisRequest& request);
   bool usable() const;
+
+  int attempt = 0;  // of this run: its safer_settings apply
+  // Sees and may change each request and its hooks just before they run; empty: nothing. Trials with other settings and of failures on purpose.
+  std::function<void(TransientRequest&, Hooks&)> intercept;
 };
 
 }  // namespace mho::spice

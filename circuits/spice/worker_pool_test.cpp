@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 #include <stdexcept>
+#include <vector>
 
 #include "circuits/spice/session.hpp"
 #include "core/errors.hpp"
@@ -168,4 +169,85 @@ TEST_CASE("an exception of the receiver ends the workers") {
   CHECK_THROWS_WITH(run_in_workers(6, {.workers = 2}, [](size_t i) { return std::to_string(i); },
                                    [](size_t, TaskOutcome) { throw std::runtime_error("receiver"); }),
                     "receiver");
+}
+
+TEST_CASE("every way of failing has its name") {
+  WorkerOptions options{.workers = 2, .timeout = 2.0, .memory = std::size_t{256} << 20};
+  const auto outcomes = run(8, options, [](size_t i) -> std::string {
+    if (i == 0) throw NetlistError("n.cir", 3, "no such thing");
+    if (i == 1) throw NumericalError("did not converge");
+    if (i == 2) throw std::logic_error("a mistake");
+    if (i == 3) std::raise(SIGBUS);
+    if (i == 4) _exit(5);
+    if (i == 5) sleep(60);
+    if (i == 6) return std::string(std::size_t{1} << 30, 'x');
+    return std::to_string(i * i);
+  });
+  const Cause expected[] = {Cause::bad_input, Cause::numerical, Cause::internal, Cause::signal, Cause::exit, Cause::timeout, Cause::memory, Cause::none};
+  for (const auto& [i, outcome] : outcomes) {
+    CAPTURE(i);
+    CAPTURE(outcome.error);
+    CHECK(cause_name(outcome.cause) == cause_name(expected[i]));
+    CHECK(outcome.error.find('\n') == std::string::npos);
+    CHECK(outcome.ok == outcome.error.empty());
+    REQUIRE(outcome.attempts.size() == 1);
+  }
+  CHECK(outcomes.at(5).attempts.front().seconds >= 2.0);
+}
+
+TEST_CASE("a task that computes for too long is ended by its processor time, not by that of the clock") {
+  const auto outcomes = run(2, {.workers = 2, .timeout = 60.0, .cpu = 1.0}, [](size_t i) {
+    volatile double x = 1.0;
+    while (i == 0) x = x * 1.0000001;
+    if (i == 1) usleep(1500000);
+    return std::to_string(i * i);
+  });
+  CHECK(outcomes.at(0).cause == Cause::cpu);
+  CHECK(outcomes.at(0).error.find("1 s of processor time") != std::string::npos);
+  CHECK(outcomes.at(1).ok);
+}
+
+TEST_CASE("memory that grows in small pieces meets the limit too, and so does a task that ignores it") {
+  const auto outcomes = run(3, {.workers = 1, .memory = std::size_t{128} << 20}, [](size_t i) {
+    std::vector<char*> kept;
+    for (int n = 0; n < 1000 && i < 2; ++n) {
+      char* p = static_cast<char*>(i == 0 ? ::operator new(std::size_t{1} << 20) : std::malloc(std::size_t{1} << 20));
+      for (std::size_t k = 0; k < std::size_t{1} << 20; k += 4096) p[k] = 1;  // a null pointer when memory is over
+      kept.push_back(p);
+    }
+    return std::to_string(i * i);
+  });
+  for (size_t i : {0u, 1u}) {
+    CAPTURE(outcomes.at(i).error);
+    CHECK(outcomes.at(i).cause == Cause::memory);
+    CHECK(outcomes.at(i).error.find("128 MiB") != std::string::npos);
+  }
+  CHECK(outcomes.at(2).ok);
+}
+
+TEST_CASE("a failed attempt is repeated with its number, except bad input") {
+  const auto task = [](size_t i, int attempt) -> std::string {
+    if (i == 0 && attempt == 0) std::raise(SIGKILL);
+    if (i == 1 && attempt < 2) throw NumericalError("not yet");
+    if (i == 2) throw NetlistError("n.cir", 1, "never");
+    if (i == 3) throw NumericalError("never");
+    return std::to_string(attempt);
+  };
+  for (int workers : {1, 3}) {
+    std::map<size_t, TaskOutcome> outcomes;
+    run_in_workers(5, {.workers = workers, .retries = 2}, task, [&](size_t i, TaskOutcome outcome) {
+      CHECK(outcomes.count(i) == 0);
+      outcomes[i] = std::move(outcome);
+    });
+    REQUIRE(outcomes.size() == 5);
+    CHECK(outcomes.at(0).result == "1");
+    CHECK(outcomes.at(0).attempts.front().cause == Cause::signal);
+    CHECK(outcomes.at(1).result == "2");
+    CHECK(outcomes.at(1).error.empty());
+    CHECK(outcomes.at(1).attempts.size() == 3);
+    CHECK(outcomes.at(2).attempts.size() == 1);
+    CHECK(outcomes.at(3).attempts.size() == 3);
+    CHECK(outcomes.at(3).cause == Cause::numerical);
+    CHECK(outcomes.at(4).attempts.size() == 1);
+  }
 }
