@@ -281,7 +281,7 @@ std::string transient_options(double r) {
 
 SaferSettings safer_settings(int attempt) {
   if (attempt <= 0) return {};
-  const std::string first = " method=gear itl4=40 bypass=0";
+  const std::string first = "method=gear itl4=40 bypass=0";
   if (attempt == 1) return {first, 0.5};
   return {first + " abstol=1e-12 gmin=1e-11 cshunt=1e-17 itl1=1000 itl2=200", 0.25};
 }
@@ -290,7 +290,8 @@ TransientStats Session::transient(const TransientRequest& wanted, const Hooks& w
   TransientRequest request = wanted;
   Hooks hooks = wanted_hooks;
   const SaferSettings safer = safer_settings(attempt);
-  request.options += safer.options;
+  // ngspice heeds the first of two values of an option.
+  if (!safer.options.empty()) request.options = safer.options + " " + request.options;
   request.dt_max *= safer.dt_max_factor;
   if (intercept) intercept(request, hooks);
   start_over(request.name);
