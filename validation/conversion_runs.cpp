@@ -32,17 +32,15 @@ ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const cir
                                const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings, const Cache& cache) {
   const spice::SweepCases cases{inputs.size(), [&](size_t i) { return key_of(circuit, program, inputs[i], settings.ngspice); },
                                 [](size_t i) { return fmt::format("conversion {}", i); },
-                                [&](size_t i, int attempt) {
+                                [&](size_t i, int) {
                                   spice::Session session;
-                                  session.attempt = attempt;
                                   return Json(circuits::run_conversion(session, circuit, program, inputs[i], settings.ngspice)).dump();
                                 }};
-  const spice::WorkerOptions worker{.workers = settings.workers, .timeout = settings.timeout, .retries = settings.retries};
+  const spice::WorkerOptions worker{.workers = settings.workers, .timeout = settings.timeout};
   spice::Sweep sweep = spice::run_sweep(cases, {worker, "conversions", settings.title}, cache);
   ConversionRuns runs;
   runs.failures = std::move(sweep.summary.failures);
   runs.from_cache = sweep.summary.from_cache;
-  runs.rescued = sweep.summary.rescued;
   for (const spice::SweepResult& r : sweep.results) {
     runs.records.emplace_back();
     if (r.ok) runs.records.back() = Json::parse(r.text).get<circuits::ConversionRecord>();

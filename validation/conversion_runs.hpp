@@ -13,7 +13,6 @@ struct RunSettings {
   circuits::ConversionOptions ngspice;
   int workers = 0;         // 0: all processors
   double timeout = 900.0;  // [s] per attempt
-  int retries = 2;         // with the safer settings of circuits/spice/session.hpp
   std::string title = "ngspice conversions";
 };
 
@@ -21,10 +20,9 @@ struct ConversionRuns {
   std::vector<std::optional<circuits::ConversionRecord>> records;  // as many as inputs; empty where the run failed
   std::vector<std::string> failures;                               // one line each: the number of the input, cause, reason
   size_t from_cache = 0;
-  size_t rescued = 0;  // records that came of a repeated attempt
 };
 
-// Failures do not stop the others. Throws NetlistError when every run that was tried is refused as bad input.
+// Failures do not stop the others, and are not repeated: a record at safer settings errs by more than what is fitted to it. Throws NetlistError when every run that was tried is refused as bad input.
 ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program,
                                const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings, const Cache& cache);
 
