@@ -105,9 +105,9 @@ TEST_CASE("bits start at times that do not depend on decisions") {
   const ControlProgram p = program();
   const auto starts = bit_start_times(p, {1, 2, 4});
   REQUIRE(starts.size() == 3);
-  CHECK(starts[0] == doctest::Approx(30e-9));
-  CHECK(starts[1] - starts[0] == doctest::Approx(24e-9 + 1 * 30e-9));
-  CHECK(starts[2] - starts[1] == doctest::Approx(24e-9 + 2 * 30e-9));
+  CHECK(starts[0] == doctest::Approx(30e-9).scale(1e-30));
+  CHECK(starts[1] - starts[0] == doctest::Approx(24e-9 + 1 * 30e-9).scale(1e-30));
+  CHECK(starts[2] - starts[1] == doctest::Approx(24e-9 + 2 * 30e-9).scale(1e-30));
 }
 
 TEST_CASE("a wrong program ends in one line that names file, line and key") {
