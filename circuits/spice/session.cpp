@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <ngspice/sharedspice.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <clocale>
@@ -32,7 +33,7 @@ struct Link {
   bool stop = false, dead = false;
 };
 Link link_state;
-bool session_exists = false;
+pid_t session_process = 0;  // that has the session; 0: none yet
 
 int on_text(char* text, int, void*) {
   std::string_view line(text);
@@ -258,10 +259,14 @@ AnalysisResult run_analysis(const AnalysisRequest& request, const Analysis& anal
 }  // namespace
 
 Session::Session() {
-  if (session_exists) throw Error("a second ngspice session in one process is not possible", ExitStatus::bug);
-  session_exists = true;
+  if (session_process == getpid()) throw Error("a second ngspice session in one process is not possible", ExitStatus::bug);
+  const bool inherited = session_process != 0;  // the library stands as the program that forked this one had started it
+  session_process = getpid();
   std::setlocale(LC_NUMERIC, "C");
+  const bool dead = link_state.dead;
   link_state = {};
+  link_state.dead = dead;
+  if (inherited) return;
   int ident = 0;
   ngSpice_Init(on_text, nullptr, on_exit, on_data, on_init_data, nullptr, &link_state);
   ngSpice_Init_Sync(on_source, on_current_source, on_sync, &ident, &link_state);

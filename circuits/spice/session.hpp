@@ -1,6 +1,7 @@
 // One libngspice in this process: load a netlist, run a transient that the host steers or other analyses, read what ngspice says.
 //
-// ngspice keeps all state in globals, so there is one Session per process (a second one throws) and parallel runs fork (worker_pool.hpp).
+// ngspice keeps all state in globals, so there is one Session per process (a second one throws) and parallel runs fork (worker_pool.hpp);
+// a forked process may have one of its own.
 // Return codes of libngspice say nothing: success is judged by the messages and by the time that the run reached (ngspice 39).
 #pragma once
 #include <complex>

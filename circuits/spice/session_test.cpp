@@ -249,6 +249,22 @@ TEST_CASE("an intercepted request runs as changed, and the next one as it is") {
   CHECK(last == doctest::Approx(1.5).scale(1e-30).epsilon(1e-6));
 }
 
+TEST_CASE("a forked process has a session of its own, also when the program that forked it has one") {
+  check_still_works();
+  run_in_workers(2, {.workers = 2}, [](size_t i) {
+    Session session;
+    double last = 0.0;
+    Hooks hooks;
+    hooks.accepted = [&](double, std::span<const double> v) { last = v[0]; };
+    session.transient(request(i == 0 ? "v1 a 0 3\nr1 a b 2k\nr2 b 0 1k" : "v1 a 0 3\nr1 a b 1k\nr2 b 0 2k"), hooks);
+    return fmt::format("{:.6f}", last);
+  }, [](size_t i, TaskOutcome outcome) {
+    CHECK(outcome.error == "");
+    CHECK(outcome.result == (i == 0 ? "1.000000" : "2.000000"));
+  });
+  check_still_works();
+}
+
 TEST_CASE("a second session in one process is refused") {
   ngspice();
   CHECK_THROWS_AS(Session(), Error);
