@@ -164,10 +164,10 @@ TEST_CASE("matrices say what a chip needs to know") {
   CHECK(conv.weights.cols() == 3);
   CHECK(conv.input_bits == 3);
   CHECK_FALSE(conv.input_signed);
-  CHECK(conv.input_lsb == doctest::Approx(1.0 / 7));
+  CHECK(conv.input_lsb == doctest::Approx(1.0 / 7).scale(1e-30));
   CHECK(network.positions(0) == 72);
   CHECK(dense.weights.rows() == 60);
-  CHECK(dense.input_lsb == doctest::Approx(2.0 / 7));
+  CHECK(dense.input_lsb == doctest::Approx(2.0 / 7).scale(1e-30));
   CHECK(network.positions(1) == 1);
   CHECK(network.macs_per_image() == 72 * 27 + 240);
   CHECK(network.parameter_count() == 27 + 3 + 240 + 4);
@@ -226,7 +226,7 @@ TEST_CASE(
     return Eigen::MatrixXf(with_weight_noise({m}, level, seed, draw)[0].weights - m.weights);
   };
   const double sigma = std::sqrt(static_cast<double>(noise(0.1, 1, 0).squaredNorm()) / 1e4);
-  CHECK(sigma == doctest::Approx(0.1 * 0.5).epsilon(4.0 / std::sqrt(2e4)));  // 4 standard errors
+  CHECK(sigma == doctest::Approx(0.1 * 0.5).scale(1e-30).epsilon(4.0 / std::sqrt(2e4)));  // 4 standard errors
   CHECK(noise(0.1, 1, 0) == noise(0.1, 1, 0));
   CHECK(noise(0.1, 1, 0) != noise(0.1, 1, 1));
   CHECK(noise(0.1, 1, 0) != noise(0.1, 2, 0));

@@ -37,8 +37,8 @@ TEST_CASE("the quantile reaches the swing and fills the ADC, with no more sample
   const OperatingRules& rules = setup.config.operating;
   for (const PointChoice& c : setup.choose()) {
     CHECK(c.swing_reached);
-    CHECK(c.quantile_voltage == doctest::Approx(rules.swing).epsilon(0.02));
-    CHECK(rules.max_code * c.lsb == doctest::Approx(c.quantile_voltage).epsilon(1e-3));
+    CHECK(c.quantile_voltage == doctest::Approx(rules.swing).scale(1e-30).epsilon(0.02));
+    CHECK(rules.max_code * c.lsb == doctest::Approx(c.quantile_voltage).scale(1e-30).epsilon(1e-3));
     CHECK(c.beyond_range <= 1 - rules.quantile + 2.0 / 4000);  // the smallest layer has 500 · 8 voltages
     CHECK(c.point.v_read <= rules.v_read_max);
     // One sample less would need more than the largest read voltage: the ideal gain is proportional to both.
@@ -55,8 +55,8 @@ TEST_CASE("limits hold when the swing is out of reach") {
   for (const PointChoice& c : setup.choose()) {
     CHECK_FALSE(c.swing_reached);
     CHECK(c.point.pulse_multiplier == 1);
-    CHECK(c.point.v_read == doctest::Approx(0.06));
-    CHECK(c.point.v_decrement == doctest::Approx(0.1));
+    CHECK(c.point.v_read == doctest::Approx(0.06).scale(1e-30));
+    CHECK(c.point.v_decrement == doctest::Approx(0.1).scale(1e-30));
   }
 }
 

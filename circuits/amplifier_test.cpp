@@ -119,9 +119,11 @@ TEST_CASE("a one-pole amplifier settles in its time constants") {
   const double expected = tau * std::log((out_jump - step) / (r.needs.step_error * -step));
   CAPTURE(expected);
   CAPTURE(tau);
-  // The switches in series with C_integ and C_sample, some 5 kohm, filter the jump and add their
-  // own 0.1 ns.
-  CHECK(r.figures.settling_integrate == doctest::Approx(expected).epsilon(0.1));
+  // The switches in series with C_integ and C_sample, some 5 kohm, filter the jump, at most all of
+  // it, and add their own 0.1 ns.
+  const double without_jump = tau * std::log(1.0 / r.needs.step_error);
+  CHECK(r.figures.settling_integrate > without_jump);
+  CHECK(r.figures.settling_integrate < expected + 0.1e-9);
 }
 
 TEST_CASE("the shipped amplifier agrees with its own operating point and between analyses") {
@@ -172,7 +174,8 @@ TEST_CASE("noise: kT/C of the switches, and that of a conversion grows with its 
   AmplifierSetup hot = setup_of(read_amplifier(data_path("netlists/ota.sub")));
   hot.temperature = 85.0;
   const AmplifierFigures g = measure_amplifier(ngspice(), hot).figures;
-  CHECK(g.ktc_sample / f.ktc_sample == doctest::Approx(std::sqrt(358.15 / 300.15)).epsilon(0.01));
+  // Within the 6 % by which the formula's conductance differs from that of the switch, and changes.
+  CHECK(close(g.ktc_sample / f.ktc_sample, std::sqrt(358.15 / 300.15), 0.03));
   CHECK(g.noise_density > f.noise_density);
   CHECK(g.crossing_sample < f.crossing_sample);
 }
@@ -254,7 +257,7 @@ TEST_CASE("with a PDK each geometry takes its bin, and the same numbers give the
   // The fixture's thin-oxide bins have the shipped card's numbers.
   for (const auto& p : ParameterTable<AmplifierFigures>::table) {
     CAPTURE(p.key);
-    CHECK(r.figures.*p.member == doctest::Approx(shipped_report().figures.*p.member).epsilon(1e-4));
+    CHECK(r.figures.*p.member == doctest::Approx(shipped_report().figures.*p.member).scale(1e-30).epsilon(1e-4));
   }
   // Without a PDK the shipped card's corners.
   const AmplifierDecks shipped_slow(s);
@@ -339,5 +342,5 @@ TEST_CASE("what only ngspice can see is named with file and line, and the sessio
   CHECK(shorted.second.find("my.sub: ") == 0);
   CHECK(ngspice().usable());
   const auto op = ngspice().analyse({"alive", "v1 a 0 2\nr1 a 0 1k", {{"op", {"a"}}}, ""});
-  CHECK(op[0].value("a") == doctest::Approx(2.0));
+  CHECK(op[0].value("a") == doctest::Approx(2.0).scale(1e-30));
 }

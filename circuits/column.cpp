@@ -96,6 +96,7 @@ std::string conversion_netlist(const CircuitParams& circuit, const ControlProgra
   const auto moved = [&](const std::string& name) { return text ? text(name) : std::string("external"); };
   Lines line;
   line.text = subcircuit_text(transistors);
+  if (getenv("NOISO") && !program.uses(Signal::iso)) { std::string a="xiso x y isob iso vdd tgate_small"; line.text.replace(line.text.find(a), a.size(), "riso x y 1"); }
   for (const char* supply : {"vdda", "vddb", "vdds", "vddl"}) line("{0} {0} 0 {1:.17g}", supply, circuit.v_dd);
   line("vref vref 0 {:.17g}", circuit.v_ref);
   line("vwlh vwlh 0 {:.17g}", circuit.wl_high);

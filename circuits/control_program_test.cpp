@@ -123,9 +123,9 @@ TEST_CASE("decrement subtracts: sdn for a positive sign, sdp for a negative one"
 TEST_CASE("bits start at times that do not depend on decisions") {
   const auto starts = starts_of(program(), input(3, 1, 1), "pulse");
   REQUIRE(starts.size() == 3);
-  CHECK(starts[0] == doctest::Approx(30e-9));
-  CHECK(starts[1] - starts[0] == doctest::Approx(24e-9 + 1 * 30e-9));
-  CHECK(starts[2] - starts[1] == doctest::Approx(24e-9 + 2 * 30e-9));
+  CHECK(starts[0] == doctest::Approx(30e-9).scale(1e-30));
+  CHECK(starts[1] - starts[0] == doctest::Approx(24e-9 + 1 * 30e-9).scale(1e-30));
+  CHECK(starts[2] - starts[1] == doctest::Approx(24e-9 + 2 * 30e-9).scale(1e-30));
 }
 
 TEST_CASE("parameters, registers, tables and the shift register: what a program computes") {

@@ -272,9 +272,11 @@ class Controller {
 }  // namespace
 
 std::string ngspice_options(const ConversionOptions& options) {
-  std::string text = spice::transient_options(options.tolerance);
+  const double r = options.tolerance;
+  std::string text = options.fast ? spice::transient_options(r)
+                                  : fmt::format("reltol={:.3g} abstol={:.3g} vntol={:.3g} chgtol={:.3g} method=trap trtol=7 bypass=1", r, 1e-14, 1e-2 * r, 1e-12 * r);
   if (options.temperature != 27) text += fmt::format(" temp={:.17g}", options.temperature);
-  return options.extra.empty() ? text : text + " " + options.extra;
+  return text;
 }
 
 ConversionSetup column_setup(const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input) {

@@ -112,7 +112,8 @@ TEST_CASE("pulses of the word lines that are alike take the same energy, whateve
     if (pulses.pulses_word_lines(step.step)) joule.push_back(step.joule[1]);
   REQUIRE(joule.size() == 6);
   MESSAGE("word line energy of six pulses [J]: " << joule[0] << ", " << joule[1] << ", … " << joule[5]);
-  for (size_t k = 1; k < joule.size(); ++k) CHECK(joule[k] == doctest::Approx(joule[1]).epsilon(0.01));
+  // One half current of a backward Euler step that is counted wrongly is tens of per cent.
+  for (size_t k = 1; k < joule.size(); ++k) CHECK(joule[k] == doctest::Approx(joule[1]).scale(1e-30).epsilon(0.02));
 }
 
 TEST_CASE("a column with wrong shapes is refused before ngspice is asked") {
@@ -131,8 +132,9 @@ TEST_CASE("opposite inputs integrate to opposite voltages, no input to none, and
   CHECK(down.sign == -1);
   // What falling word lines and switches leave is common to the three: the signal is the difference.
   const double signal = 0.5 * (up.v_integrated - down.v_integrated);
-  CHECK(up.v_integrated - zero.v_integrated == doctest::Approx(signal).epsilon(0.03));
-  CHECK(zero.v_integrated - down.v_integrated == doctest::Approx(signal).epsilon(0.03));
+  // The step at the fall of the word lines depends on the line by some per cent (docs/circuits.md), so zero is not quite in the middle.
+  CHECK(up.v_integrated - zero.v_integrated == doctest::Approx(signal).scale(1e-30).epsilon(0.06));
+  CHECK(zero.v_integrated - down.v_integrated == doctest::Approx(signal).scale(1e-30).epsilon(0.06));
   // One sample of bit 0 and two of bit 1 integrate the held line; each sample shares charge with a line of C_line, so the sum is below that of the driven line.
   const ColumnInput input = column(1);
   double ideal = 0.0;
@@ -142,7 +144,7 @@ TEST_CASE("opposite inputs integrate to opposite voltages, no input to none, and
       gx += input.conductance[row] * input.levels[bit][row] * input.point.v_read;
       g += input.conductance[row];
     }
-    CHECK(up.v_line_driven[bit] == doctest::Approx(gx / g).epsilon(0.03));
+    CHECK(up.v_line_driven[bit] == doctest::Approx(gx / g).scale(1e-30).epsilon(0.03));
     CHECK(std::abs(zero.v_line_driven[bit]) < 1e-3);
     ideal += (bit == 0 ? 1.0 : 2.0) * gx / g;
   }
@@ -156,7 +158,7 @@ TEST_CASE("the integrated voltage goes as C_sample over C_integ") {
   const double reference = run(circuit, column(1)).record.v_integrated - run(circuit, column(-1)).record.v_integrated;
   circuit.c_integ *= 2.0;
   const double halved = run(circuit, column(1)).record.v_integrated - run(circuit, column(-1)).record.v_integrated;
-  CHECK(halved / reference == doctest::Approx(0.5).epsilon(0.02));  // 4 fF of wire beside 104 and 208 fF
+  CHECK(halved / reference == doctest::Approx(0.5).scale(1e-30).epsilon(0.02));  // 4 fF of wire beside 104 and 208 fF
 }
 
 TEST_CASE("steps, energies and waveform of a record agree with each other") {
@@ -169,25 +171,25 @@ TEST_CASE("steps, energies and waveform of a record agree with each other") {
   std::array<double, component_count> joule{};
   for (const StepRecord& step : record.steps) {
     t += program().phases[static_cast<size_t>(program().steps[static_cast<size_t>(step.step)].phase)].duration;
-    CHECK(step.t_end == doctest::Approx(t).epsilon(1e-9));
+    CHECK(step.t_end == doctest::Approx(t).scale(1e-30).epsilon(1e-9));
     for (size_t c = 0; c < component_count; ++c) joule[c] += step.joule[c];
   }
-  CHECK(record.duration == doctest::Approx(t));
+  CHECK(record.duration == doctest::Approx(t).scale(1e-30));
   CHECK(record.v_line_driven.size() == 2);
   CHECK(record.v_line_held.size() == 2);
   CHECK(record.v_residue.size() == static_cast<size_t>(record.decrements));
   CHECK(r.waveform.t.size() == record.time_points);
-  CHECK(r.waveform.t.back() == doctest::Approx(record.duration));
+  CHECK(r.waveform.t.back() == doctest::Approx(record.duration).scale(1e-30));
   // The components of the steps add up to those of the record; none is missing, and all consume.
   for (size_t c = 0; c < component_count; ++c) {
-    CHECK(joule[c] == doctest::Approx(record.joule[c]));
+    CHECK(joule[c] == doctest::Approx(record.joule[c]).scale(1e-30));
     CHECK(record.joule[c] > 0.0);
   }
   // The amplifier draws some 12 uA from 1.8 V all the time; what it takes while it compares is the comparator's.
   double deciding = 0.0;
   for (const StepRecord& step : record.steps)
     if (program().steps[static_cast<size_t>(step.step)].decides) deciding += step.joule[4];
-  CHECK(deciding == doctest::Approx(record.joule[4]));
+  CHECK(deciding == doctest::Approx(record.joule[4]).scale(1e-30));
   const double watt = (record.joule[2] + record.joule[4]) / record.duration;
   CHECK(watt > 10e-6 * circuit.v_dd);
   CHECK(watt < 15e-6 * circuit.v_dd);
@@ -271,17 +273,17 @@ TEST_CASE("each shipped netlist parses in plain ngspice and a gate of it does wh
   };
   const std::string supply = "vdd vdd 0 1.8\nvref vref 0 0.9\n";
   // Driver of a control line: true output high, complement low.
-  CHECK(prints(supply + "vin in 0 1.8\nx1 in g gb vdd swdrv\n", "v(g)-v(gb)") == doctest::Approx(1.8).epsilon(1e-3));
+  CHECK(prints(supply + "vin in 0 1.8\nx1 in g gb vdd swdrv\n", "v(g)-v(gb)") == doctest::Approx(1.8).scale(1e-30).epsilon(1e-3));
   // Transmission gate of 0.42/0.84 um: a few kilohm on, open when off.
-  CHECK(prints(supply + "x1 vref b vdd 0 vdd tgate\nr1 b 0 1meg\n", "v(b)") == doctest::Approx(0.9).epsilon(0.05));
+  CHECK(prints(supply + "x1 vref b vdd 0 vdd tgate\nr1 b 0 1meg\n", "v(b)") == doctest::Approx(0.9).scale(1e-30).epsilon(0.05));
   CHECK(prints(supply + "x1 vref b 0 vdd vdd tgate\nr1 b 0 1meg\n", "v(b)") < 1e-3);
   // Amplifier in unity gain: a gain of some 60 dB leaves millivolts.
-  CHECK(prints(supply + "xb vdd bn bp cn cp ota_bias\nxa vref out out vdd bn bp cn cp ota\n", "v(out)") == doctest::Approx(0.9).epsilon(0.01));
+  CHECK(prints(supply + "xb vdd bn bp cn cp ota_bias\nxa vref out out vdd bn bp cn cp ota\n", "v(out)") == doctest::Approx(0.9).scale(1e-30).epsilon(0.01));
   // Latch: both outputs low while its clock is.
   CHECK(prints(supply + "vi inp 0 0.95\nvk k 0 0\nx1 inp vref k q qb vdd latch\n", "v(q)+v(qb)") < 1e-3);
   // Cell of 100 kohm, word line on and off.
-  CHECK(prints("vb b 0 0.3\nvw w 0 2.5\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") == doctest::Approx(0.15).epsilon(0.05));
+  CHECK(prints("vb b 0 0.3\nvw w 0 2.5\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") == doctest::Approx(0.15).scale(1e-30).epsilon(0.05));
   CHECK(prints("vb b 0 0.3\nvw w 0 0\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") < 1e-3);
   // Word line driver between its rails.
-  CHECK(prints("vh h 0 2.5\nvl l 0 0.9\nv5 v5 0 3.3\nvi in 0 3.3\nx1 in wl h l v5 wldrv\n", "v(wl)") == doctest::Approx(2.5).epsilon(1e-3));
+  CHECK(prints("vh h 0 2.5\nvl l 0 0.9\nv5 v5 0 3.3\nvi in 0 3.3\nx1 in wl h l v5 wldrv\n", "v(wl)") == doctest::Approx(2.5).scale(1e-30).epsilon(1e-3));
 }

@@ -72,7 +72,7 @@ TEST_CASE("a cell that cannot move behind a resistor: Kirchhoff's law at every t
     // reltol of a node voltage 1e-5.
     CHECK(v + 1e4 * run.trace.current[i] ==
           doctest::Approx(run.trace.drive[i]).epsilon(1e-4).scale(0.01));
-    CHECK(run.trace.state[i][0] == doctest::Approx(1.2e-9).epsilon(1e-4).scale(0));
+    CHECK(run.trace.state[i][0] == doctest::Approx(1.2e-9).epsilon(1e-4).scale(1e-30));
   }
 }
 
@@ -89,9 +89,9 @@ TEST_CASE("twins carry the current and the temperature of their models") {
         REQUIRE(run);
         const State end = run.state;
         const Evaluation e = evaluate(model, v, end);
-        CHECK(run.trace.v.back() == doctest::Approx(v).epsilon(1e-9));
-        CHECK(run.trace.current.back() == doctest::Approx(e.current).epsilon(2e-3).scale(0));
-        CHECK(run.trace.temperature.back() == doctest::Approx(e.temperature).epsilon(1e-3));
+        CHECK(run.trace.v.back() == doctest::Approx(v).scale(1e-30).epsilon(1e-9));
+        CHECK(run.trace.current.back() == doctest::Approx(e.current).epsilon(2e-3).scale(1e-30));
+        CHECK(run.trace.temperature.back() == doctest::Approx(e.temperature).scale(1e-30).epsilon(1e-3));
       }
     }
   }
@@ -114,7 +114,7 @@ TEST_CASE(
     CHECK(std::abs(run.state[0] - start[0]) > 0.3 * range_of(model));
     CHECK(std::abs(run.state[0] - ode.state[0]) < 2e-3 * range_of(model));
     CHECK(std::abs(run.state[0] - tight.state[0]) < 1e-3 * range_of(model));
-    CHECK(run.energy == doctest::Approx(ode.energy).epsilon(5e-3).scale(0));
+    CHECK(run.energy == doctest::Approx(ode.energy).epsilon(5e-3).scale(1e-30));
   }
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("a sweep with compliance: the jump stands within 2 mV, the ends agree"
   CHECK(jump(ode.trace) > 0.4);
   CHECK(std::abs(jump(run.trace) - jump(ode.trace)) < 2e-3);
   CHECK(*std::max_element(run.trace.current.begin(), run.trace.current.end()) ==
-        doctest::Approx(10e-6).epsilon(1e-3).scale(0));
+        doctest::Approx(10e-6).epsilon(1e-3).scale(1e-30));
   CHECK(std::abs(run.state[0] - ode.state[0]) < 5e-3 * range_of(model));
 }
 
@@ -196,8 +196,8 @@ TEST_CASE("the exported deck gives the same in plain ngspice") {
   // The same netlist, steps and options: libngspice and the program take the same points.
   CHECK(rows >= run.steps);
   CHECK(rows <= run.steps + 2);
-  CHECK(t == doctest::Approx(drive.end()).epsilon(1e-9).scale(0));
-  CHECK(from_twin(model, state_of(x1, x2))[0] == doctest::Approx(run.state[0]).epsilon(1e-6).scale(0));
+  CHECK(t == doctest::Approx(drive.end()).epsilon(1e-9).scale(1e-30));
+  CHECK(from_twin(model, state_of(x1, x2))[0] == doctest::Approx(run.state[0]).epsilon(1e-6).scale(1e-30));
   const std::string log = read_text_file((folder / "log.txt").string());
   CHECK(log.find("x1_end") != std::string::npos);
   CHECK(log.find("energy") != std::string::npos);
@@ -221,7 +221,7 @@ TEST_CASE("in a 1T1R cell the thick-oxide transistor limits a SET alike: BSIM4 i
     CHECK(g > before);
     // The conductance follows the saturated current, in which the compact form is 8 % off at worst
     // (docs/models/select_transistor.md).
-    CHECK(compact == doctest::Approx(g).epsilon(0.1).scale(0));
+    CHECK(compact == doctest::Approx(g).epsilon(0.1).scale(1e-30));
     before = g;
   }
   SpiceDeviceOptions options;
@@ -254,8 +254,8 @@ TEST_CASE("write-verify of a cell: pulses in ngspice and as ODE") {
     ++same;
     // Same draws and decisions. The ODE's pulse is held to 5e-5 of the range per step: 0.1 % of the
     // range is 0.4 % in conductance.
-    CHECK(ng.conductance == doctest::Approx(ode.conductance).epsilon(0.01).scale(0));
-    CHECK(ng.energy == doctest::Approx(ode.energy).epsilon(0.01).scale(0));
+    CHECK(ng.conductance == doctest::Approx(ode.conductance).epsilon(0.01).scale(1e-30));
+    CHECK(ng.energy == doctest::Approx(ode.energy).epsilon(0.01).scale(1e-30));
   }
   // A decision differs only when a read falls within their difference of the edge of the window.
   CHECK(same >= 1);

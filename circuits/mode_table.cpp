@@ -113,6 +113,8 @@ const char* meaning(Signal signal) {
       return "left plate of C_sample to the output: C_sample shares the charge of C_integ";
     case Signal::rst:
       return "across C_integ: empties it";
+    case Signal::iso:
+      return "opens the way from the amplifier's input to C_integ (closed while the line is low)";
     case Signal::lat:
       return "latch on: it decides whether the output is above VREF";
     case Signal::wl:

@@ -178,6 +178,7 @@ void montecarlo(const CommonOptions& common, const MonteCarloOptions& o) {
   }
   point.die.reset();
   validation::RunSettings run;
+  run.retries = 2;
   run.ngspice = ngspice_of(point);
   run.workers = common.threads.value_or(0);
   run.title = "dies";

@@ -291,6 +291,7 @@ void sweep(const CommonOptions& common, const SweepOptions& o) {
   s.points = grid(o, common, s.axes);
   if (!common.out.empty()) make_output_folder(common.out);
   validation::RunSettings run;
+  run.retries = 2;
   run.workers = common.threads.value_or(0);
   run.title = "sweep";
   std::vector<circuits::ConversionSetup> setups;

@@ -32,12 +32,12 @@ TEST_CASE("mho neuron simulate runs a column from a file and writes deck and wav
   REQUIRE(run.status == 0);
   const Json json = Json::parse(run.out);
   const Json& result = json.at("ngspice");
-  // Mean of the inputs: 0.3 V · (1 + 2 + 2)/6.
-  CHECK(result.at("v_line_driven").at("value").at(0).get<double>() == doctest::Approx(0.25).epsilon(0.02));
+  // Mean of the inputs: 0.3 V · (1 + 2 + 2)/6, less what word lines at 2.5 V lose of it, 2.5 to 3 % (docs/circuits.md).
+  CHECK(result.at("v_line_driven").at("value").at(0).get<double>() == doctest::Approx(0.97 * 0.25).scale(1e-30).epsilon(0.01));
   double sum = 0.0;
   for (const auto& [name, energy] : result.at("energy").items())
     if (name != "total") sum += energy.at("value").get<double>();
-  CHECK(sum == doctest::Approx(result.at("energy").at("total").at("value").get<double>()));
+  CHECK(sum == doctest::Approx(result.at("energy").at("total").at("value").get<double>()).scale(1e-30));
   CHECK(read_text_file(s.path("deck.cir")).find(".end") != std::string::npos);
   CHECK(read_text_file(s.path("w.csv")).starts_with("time[s],"));
   CHECK(read_json_file(s.path("out/neuron_simulate.json")) == json);

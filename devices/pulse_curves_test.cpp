@@ -59,7 +59,7 @@ TEST_CASE("pulse curves are read with their lines, polarity and kind") {
   CHECK(curves[0].polarity == Polarity::set);
   CHECK(curves[0].word_line_swept);
   CHECK(!curves[0].ramp);
-  CHECK(curves[0].width == doctest::Approx(1e-6));
+  CHECK(curves[0].width == doctest::Approx(1e-6).scale(1e-30));
   REQUIRE(curves[0].points.size() == 2);
   CHECK(curves[0].points[1].v == 1.4);
   CHECK(curves[0].points[1].r_after == 8e3);
@@ -99,8 +99,8 @@ TEST_CASE("the jump is where a known curve crosses the mean of its plateaus") {
   const auto jump = find_jump(v, r);
   REQUIRE(jump);
   CHECK(std::abs(jump->v - v0) < 1e-4 / w);
-  CHECK(jump->r_high == doctest::Approx(std::exp(10.0)).epsilon(1e-3));
-  CHECK(jump->r_low == doctest::Approx(std::exp(7.0)).epsilon(1e-3));
+  CHECK(jump->r_high == doctest::Approx(std::exp(10.0)).scale(1e-30).epsilon(1e-3));
+  CHECK(jump->r_low == doctest::Approx(std::exp(7.0)).scale(1e-30).epsilon(1e-3));
   // Half of the fall lies within ± w·artanh(1/2) = ± 16.5 mV.
   CHECK(v[jump->first] < v0);
   CHECK(v[jump->last] > v0);
@@ -118,7 +118,7 @@ TEST_CASE("gap and resistance in the read path are inverse") {
     const double gap = model.state_min() + share * (model.state_max() - model.state_min());
     const double r = read_resistance(model, bench, gap);
     CHECK(r > bench.r_path);
-    CHECK(gap_of_resistance(model, bench, r) == doctest::Approx(gap).epsilon(1e-9));
+    CHECK(gap_of_resistance(model, bench, r) == doctest::Approx(gap).scale(1e-30).epsilon(1e-9));
   }
   CHECK(gap_of_resistance(model, bench, 1e3) == model.state_min());
 }

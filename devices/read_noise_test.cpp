@@ -52,7 +52,7 @@ TEST_CASE("the built-in read noise is the shipped file, and a contradicting file
   const ReadNoiseParams file = load_read_noise(params_folder + "read_noise.toml"), built_in;
   for (const auto& p : ParameterTable<ReadNoiseParams>::table) {
     CAPTURE(p.key);
-    CHECK(file.*p.member == doctest::Approx(built_in.*p.member).epsilon(1e-14));
+    CHECK(file.*p.member == doctest::Approx(built_in.*p.member).scale(1e-30).epsilon(1e-14));
   }
   CHECK_THROWS_AS(load_read_noise(params_folder + "policy_wl_ramp.toml"), ConfigError);
 }
@@ -66,7 +66,7 @@ TEST_CASE("the sum of relaxators is 1/f: ripple, corners and slope as stated") {
     CAPTURE(per_decade);
     p.per_decade = per_decade;
     const ReadNoise noise(p, g, key_of(0));
-    CHECK(noise.density() == doctest::Approx(1e-5));
+    CHECK(noise.density() == doctest::Approx(1e-5).scale(1e-30));
     double worst = 0.0;
     for (double f = 3e-2; f < 300.0; f *= 1.07)
       worst = std::max(worst, std::abs(noise.spectrum(f) / continuum(p, noise.density(), f) - 1.0));
@@ -81,11 +81,11 @@ TEST_CASE("the sum of relaxators is 1/f: ripple, corners and slope as stated") {
   p.per_decade = 2.0;
   const ReadNoise noise(p, g, key_of(0));
   const auto relative = [&](double f) { return noise.spectrum(f) * f / noise.density(); };
-  CHECK(relative(1.0) == doctest::Approx(1.0).epsilon(2e-3));
+  CHECK(relative(1.0) == doctest::Approx(1.0).scale(1e-30).epsilon(2e-3));
   // (2/π)·atan(10) and (2/π)·atan(1); the ripple does not decay at once at the ends.
-  CHECK(relative(10.0 * p.f_min) == doctest::Approx(1.0 - 0.0635).epsilon(0.005));
-  CHECK(relative(p.f_max / 10.0) == doctest::Approx(1.0 - 0.0635).epsilon(0.005));
-  CHECK(relative(p.f_max) == doctest::Approx(0.5).epsilon(0.02));
+  CHECK(relative(10.0 * p.f_min) == doctest::Approx(1.0 - 0.0635).scale(1e-30).epsilon(0.005));
+  CHECK(relative(p.f_max / 10.0) == doctest::Approx(1.0 - 0.0635).scale(1e-30).epsilon(0.005));
+  CHECK(relative(p.f_max) == doctest::Approx(0.5).scale(1e-30).epsilon(0.02));
   const auto slope = [&](double f) {
     return std::log(noise.spectrum(f * 1.01) / noise.spectrum(f / 1.01)) / (2.0 * std::log(1.01));
   };
@@ -106,14 +106,14 @@ TEST_CASE(
   for (const auto& [f1, f2] : {std::pair{0.01, 1.0}, {1.0, 20.0}, {1e-3, 1e4}})
     CHECK(noise.variance_in_band(f1, f2) ==
           doctest::Approx(
-              gauss_kronrod<double, 61>::integrate(by_log, std::log(f1), std::log(f2), 12, 1e-10))
+              gauss_kronrod<double, 61>::integrate(by_log, std::log(f1), std::log(f2), 12, 1e-10)).scale(1e-30)
               .epsilon(1e-8));
   p.traps = 0.0;
   const ReadNoise no_rtn(p, 30e-6, key_of(4));
   const double sigma2 = no_rtn.density() * std::log(p.f_max / p.f_min);
-  CHECK(no_rtn.variance_in_band(0.0, 1e12) == doctest::Approx(sigma2).epsilon(1e-6));
-  CHECK(no_rtn.variance() == doctest::Approx(std::expm1(sigma2)).epsilon(1e-12));
-  CHECK(no_rtn.variance_in_record(1e12) == doctest::Approx(sigma2).epsilon(1e-6));
+  CHECK(no_rtn.variance_in_band(0.0, 1e12) == doctest::Approx(sigma2).scale(1e-30).epsilon(1e-6));
+  CHECK(no_rtn.variance() == doctest::Approx(std::expm1(sigma2)).scale(1e-30).epsilon(1e-12));
+  CHECK(no_rtn.variance_in_record(1e12) == doctest::Approx(sigma2).scale(1e-30).epsilon(1e-6));
   CHECK(no_rtn.variance_in_record(1e-12) < 1e-6 * sigma2);
 }
 
@@ -128,10 +128,10 @@ TEST_CASE(
   const Spectrum of_white = welch(white, 400.0, 1024), of_tone = welch(tone, 400.0, 1024);
   // 2·0.09/400 over 511 bins of 255 segments: standard error below 0.5 %.
   std::vector<double> inner(of_white.density.begin() + 2, of_white.density.end() - 1);
-  CHECK(mean(inner) == doctest::Approx(0.09 / 200.0).epsilon(0.02));
+  CHECK(mean(inner) == doctest::Approx(0.09 / 200.0).scale(1e-30).epsilon(0.02));
   double power = 0.0;
   for (const double s : of_tone.density) power += s * 400.0 / 1024.0;
-  CHECK(power == doctest::Approx(2.0).epsilon(1e-3));
+  CHECK(power == doctest::Approx(2.0).scale(1e-30).epsilon(1e-3));
   CHECK_THROWS_AS(welch(white, 400.0, 1023), Error);
   CHECK_THROWS_AS(welch(std::span(white).first(100), 400.0, 1024), Error);
 
@@ -166,8 +166,8 @@ TEST_CASE(
   // its first bins, a bias of the order of 0.01 in the slope.
   CHECK(std::abs(measured.slope - formula.slope) < 0.03);
   CHECK(std::abs(measured.slope + 1.0) < 0.06);
-  CHECK(measured.level == doctest::Approx(formula.level).epsilon(0.05));
-  CHECK(measured.level == doctest::Approx(1e-5).epsilon(0.12));
+  CHECK(measured.level == doctest::Approx(formula.level).scale(1e-30).epsilon(0.05));
+  CHECK(measured.level == doctest::Approx(1e-5).scale(1e-30).epsilon(0.12));
 }
 
 TEST_CASE(
@@ -186,10 +186,10 @@ TEST_CASE(
   }
   const ReadNoise noise(p, g, key_of(0));
   // Standard error of a variance from n values: √(2/n) = 2.6 %; of the mean σ/√n.
-  CHECK(std::pow(standard_deviation(single), 2) == doctest::Approx(noise.variance()).epsilon(0.10));
+  CHECK(std::pow(standard_deviation(single), 2) == doctest::Approx(noise.variance()).scale(1e-30).epsilon(0.10));
   CHECK(std::abs(mean(single) - 1.0) < 4.0 * std::sqrt(noise.variance() / 3000.0));
   // The closed form is of a continuous record; of one of 100 samples it is off by O(1 %).
-  CHECK(mean(within) == doctest::Approx(noise.variance_in_record(10.0)).epsilon(0.05));
+  CHECK(mean(within) == doctest::Approx(noise.variance_in_record(10.0)).scale(1e-30).epsilon(0.05));
 }
 
 TEST_CASE("a coarse grid and a fine one have the same law of the increment") {
@@ -232,10 +232,10 @@ TEST_CASE(
   CHECK(std::abs(static_cast<double>(empty) - 5000.0 / std::numbers::e) <
         4.0 * std::sqrt(5000.0 * 0.37 * 0.63));
 
-  CHECK(median_amplitude(p, 100e-6) == doctest::Approx(0.02));
-  CHECK(median_amplitude(p, 5e-6) == doctest::Approx(0.10));
-  CHECK(median_amplitude(p, 1e-6) == doctest::Approx(0.10));
-  CHECK(median_amplitude(p, std::sqrt(500.0) * 1e-6) == doctest::Approx(std::sqrt(0.02 * 0.10)));
+  CHECK(median_amplitude(p, 100e-6) == doctest::Approx(0.02).scale(1e-30));
+  CHECK(median_amplitude(p, 5e-6) == doctest::Approx(0.10).scale(1e-30));
+  CHECK(median_amplitude(p, 1e-6) == doctest::Approx(0.10).scale(1e-30));
+  CHECK(median_amplitude(p, std::sqrt(500.0) * 1e-6) == doctest::Approx(std::sqrt(0.02 * 0.10)).scale(1e-30));
 
   // One trap with both times near 10 ms: levels, share of time, transitions per second.
   p.tau_min = 9.99e-3;
@@ -246,11 +246,11 @@ TEST_CASE(
   const std::vector<double> x = record(noise, 10000.0, 400000, 1.0);
   const double low = *std::min_element(x.begin(), x.end()),
                high = *std::max_element(x.begin(), x.end());
-  CHECK(high / low == doctest::Approx(1.02).epsilon(1e-9));
+  CHECK(high / low == doctest::Approx(1.02).scale(1e-30).epsilon(1e-9));
   size_t up = 0, changes = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     const bool is_high = x[i] > 0.5 * (low + high);
-    CHECK_MESSAGE((x[i] == doctest::Approx(low).epsilon(1e-9) || is_high), "two levels only");
+    CHECK_MESSAGE((x[i] == doctest::Approx(low).scale(1e-30).epsilon(1e-9) || is_high), "two levels only");
     up += is_high;
     changes += i > 0 && is_high != (x[i - 1] > 0.5 * (low + high));
   }
@@ -258,9 +258,9 @@ TEST_CASE(
   // changes.
   const double expected = 0.5 * (1.0 - std::exp(-0.02)) * 400000.0;
   CHECK(std::abs(static_cast<double>(changes) - expected) < 5.0 * std::sqrt(expected));
-  CHECK(static_cast<double>(up) / 400000.0 == doctest::Approx(0.5).epsilon(0.07));  // 4σ of 40 s
-  CHECK(mean(x) == doctest::Approx(100e-6).epsilon(1e-3));
-  CHECK(noise.variance() == doctest::Approx(std::pow(0.02 / 1.01, 2) / 4.0).epsilon(1e-4));
+  CHECK(static_cast<double>(up) / 400000.0 == doctest::Approx(0.5).scale(1e-30).epsilon(0.07));  // 4σ of 40 s
+  CHECK(mean(x) == doctest::Approx(100e-6).scale(1e-30).epsilon(1e-3));
+  CHECK(noise.variance() == doctest::Approx(std::pow(0.02 / 1.01, 2) / 4.0).scale(1e-30).epsilon(1e-4));
 }
 
 TEST_CASE("a cell's noise depends on its key and event alone, not on threads, order, neighbours") {
@@ -292,8 +292,8 @@ TEST_CASE("between cells the density is lognormal about its median and never abo
     ln.push_back(std::log(ReadNoise(p, 250e-6, key_of(cell)).density()));
   CHECK(std::abs(quantile(ln, 0.5) - std::log(median_density(p, 250e-6))) <
         4.0 * 1.25 * 2.0 / std::sqrt(4000.0));
-  CHECK((quantile(ln, 0.5) - quantile(ln, 0.1587)) == doctest::Approx(2.0).epsilon(0.1));
+  CHECK((quantile(ln, 0.5) - quantile(ln, 0.1587)) == doctest::Approx(2.0).scale(1e-30).epsilon(0.1));
   for (std::uint32_t cell = 0; cell < 500; ++cell)
     CHECK(ReadNoise(p, 2e-6, key_of(cell)).density() <= p.density_max);
-  CHECK(median_density(p, 50e-6) == doctest::Approx(4e-5));
+  CHECK(median_density(p, 50e-6) == doctest::Approx(4e-5).scale(1e-30));
 }

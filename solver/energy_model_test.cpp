@@ -63,11 +63,11 @@ TEST_CASE("energy is additive and proportional in the counts, and the components
   added += eb;
   double total = 0;
   for (size_t c = 0; c < ea.joule.size(); ++c) {
-    CHECK(es.joule[c] == doctest::Approx(added.joule[c]).epsilon(1e-14));
-    CHECK(e2.joule[c] == doctest::Approx(2 * ea.joule[c]).epsilon(1e-14));
+    CHECK(es.joule[c] == doctest::Approx(added.joule[c]).scale(1e-30).epsilon(1e-14));
+    CHECK(e2.joule[c] == doctest::Approx(2 * ea.joule[c]).scale(1e-30).epsilon(1e-14));
     total += ea.joule[c];
   }
-  CHECK(ea.total() == doctest::Approx(total).epsilon(1e-14));
+  CHECK(ea.total() == doctest::Approx(total).scale(1e-30).epsilon(1e-14));
   CHECK(model.energy(EventCounts{}).total() == 0.0);
 }
 

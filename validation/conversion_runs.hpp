@@ -14,7 +14,7 @@ struct RunSettings {
   std::vector<circuits::ConversionOptions> each;  // of every setup, in place of `ngspice`; empty: `ngspice` for all
   int workers = 0;         // 0: all processors
   double timeout = 900.0;  // [s] per attempt
-  int retries = 2;         // with the safer settings of circuits/spice/session.hpp
+  int retries = 0;         // of a failed run, with the safer settings of circuits/spice/session.hpp
   std::string title = "ngspice conversions";
 };
 
@@ -25,7 +25,7 @@ struct ConversionRuns {
   size_t rescued = 0;  // records that came of a repeated attempt
 };
 
-// Any setups, each with its own circuit and program. Failures do not stop the others. Throws NetlistError when every run that was tried is refused as bad input.
+// Any setups, each with its own circuit and program. Failures do not stop the others, and are repeated only on request: a record at safer settings errs by more than what is fitted to it. Throws NetlistError when every run that was tried is refused as bad input.
 ConversionRuns run_conversions(const std::vector<circuits::ConversionSetup>& setups, const RunSettings& settings, const Cache& cache);
 // Columns by one program. Failures do not stop the others. Throws NetlistError when every run that was tried is refused as bad input.
 ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program,

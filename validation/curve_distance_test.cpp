@@ -59,3 +59,16 @@ TEST_CASE("an offset of the current at 0 V counts as a voltage: 10 nA in 10 uS a
   CHECK(distance_to(offset(10e-9), trace_of(ohmic), sweep, {}).distance < 1.0);
   CHECK(distance_to(offset(100e-9), trace_of(ohmic), sweep, {}).distance > 1.5);
 }
+
+TEST_CASE("the rms distance is that of every point: none for equal curves, the worst at most, half of it for half of the points") {
+  CHECK(rms_distance(trace_of(ohmic), trace_of(ohmic), sweep, {}) < 1e-9);
+  const DeviceTrace line = trace_of(ohmic, 5e-3);
+  const auto off = [](double gain, bool all) {
+    return trace_of([=](double v, double t) { return (all || v > 0.0 ? gain : 1.0) * ohmic(v, t); }, 5e-3);
+  };
+  const double both = rms_distance(off(1.02, true), line, sweep, {}), half = rms_distance(off(1.02, false), line, sweep, {});
+  CHECK(both > 0.0);
+  CHECK(both < distance_to(off(1.02, true), line, sweep, {}).distance);
+  // Both halves of the sweep are alike, so half of the squares are left.
+  CHECK(half == doctest::Approx(both / std::sqrt(2.0)).epsilon(0.02).scale(1e-30));
+}

@@ -89,13 +89,13 @@ TEST_CASE(
     CAPTURE(g);
     // 8 records of 14 segments: some 3 % in the level; 7 % of it and 0.03 of the slope are the
     // corner and what sampling folds.
-    CHECK(mean(level) == doctest::Approx(devices::median_density(p, g)).epsilon(0.12));
-    CHECK(mean(slope) == doctest::Approx(-1.0).epsilon(0.06));
-    CHECK(figures[0].conductance == doctest::Approx(g).epsilon(0.1));
+    CHECK(mean(level) == doctest::Approx(devices::median_density(p, g)).scale(1e-30).epsilon(0.12));
+    CHECK(mean(slope) == doctest::Approx(-1.0).scale(1e-30).epsilon(0.06));
+    CHECK(figures[0].conductance == doctest::Approx(g).scale(1e-30).epsilon(0.1));
   }
   const LevelFit fit = fit_levels(cells, p.g_unit);
-  CHECK(fit.power == doctest::Approx(2.0).epsilon(0.03));
-  CHECK(fit.density == doctest::Approx(1e-5).epsilon(0.12));
+  CHECK(fit.power == doctest::Approx(2.0).scale(1e-30).epsilon(0.03));
+  CHECK(fit.density == doctest::Approx(1e-5).scale(1e-30).epsilon(0.12));
   CHECK(fit.sigma_ln < 0.15);
 }
 

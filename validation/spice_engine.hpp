@@ -28,7 +28,7 @@ Section validate_spice_workers(const SpiceEngineSettings& settings);
 
 // The same netlists at settings recommended for ngspice (reltol 1e-4, chgtol 1e-16) and at
 // spice::transient_options(1e-4): at most 0.7 of the processor time at no larger error against a
-// run at a hundredth of the tolerance.
+// run at a hundredth of the tolerance. Conversions do not use these options yet (docs/many_runs.md).
 Section validate_spice_speed(const SpiceEngineSettings& settings);
 
 }  // namespace mho::validation

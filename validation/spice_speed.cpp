@@ -201,7 +201,7 @@ Section validate_spice_speed(const SpiceEngineSettings& s) {
         Way{"recommended",
             "reltol=1e-4 abstol=1e-14 vntol=1e-6 chgtol=1e-16 method=trap trtol=7 bypass=1", 2e-9,
             s.repeats},
-        Way{"mho", spice::transient_options(1e-4), 2e-9, s.repeats}};
+        Way{"even charge", spice::transient_options(1e-4), 2e-9, s.repeats}};
     for (Way& way : ways) run(way, circuit, program, columns);
     std::array<double, 3> time{}, size{};
     for (size_t w = 0; w < ways.size(); ++w) {

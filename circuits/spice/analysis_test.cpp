@@ -41,8 +41,8 @@ NetlistError failure(const std::string& netlist, std::vector<Analysis> analyses)
 void check_still_works() {
   const auto r =
       ngspice().analyse(request("v1 a 0 3\nr1 a b 2k\nr2 b 0 1k", {{"op", {"b", "v1#branch"}}}));
-  CHECK(r.at(0).value("b") == doctest::Approx(1.0).epsilon(1e-9));
-  CHECK(r.at(0).value("v1#branch") == doctest::Approx(-1e-3).epsilon(1e-9));
+  CHECK(r.at(0).value("b") == doctest::Approx(1.0).scale(1e-30).epsilon(1e-9));
+  CHECK(r.at(0).value("v1#branch") == doctest::Approx(-1e-3).scale(1e-30).epsilon(1e-9));
   CHECK(r.at(0).axis.empty());
 }
 
@@ -66,8 +66,8 @@ TEST_CASE("an operating point and a sweep of a divider, and a sweep's axis") {
   REQUIRE(b.size() == 7);
   REQUIRE(r[0].axis.size() == 7);
   for (size_t i = 0; i < b.size(); ++i) {
-    CHECK(r[0].axis[i] == doctest::Approx(-1.5 + 0.5 * static_cast<double>(i)));
-    CHECK(b[i] == doctest::Approx(r[0].axis[i] / 3.0).epsilon(1e-9));
+    CHECK(r[0].axis[i] == doctest::Approx(-1.5 + 0.5 * static_cast<double>(i)).scale(1e-30));
+    CHECK(b[i] == doctest::Approx(r[0].axis[i] / 3.0).scale(1e-30).epsilon(1e-9));
   }
   CHECK_THROWS_AS(r[0].real("c"), Error);
 }
@@ -92,9 +92,9 @@ TEST_CASE("noise of an RC is kT/C, whatever the resistance, and 4kTR at low freq
     const auto r = ngspice().analyse(
         request(text, {{"noise v(b) vin dec 40 1e3 1e15", {"onoise_spectrum", "onoise_total"}}}));
     // The integral stops a decade or more above the pole: 2/(pi·10^n) of the power is missing.
-    CHECK(r[0].value("onoise_total") == doctest::Approx(std::sqrt(kt / 17e-15)).epsilon(2e-3));
+    CHECK(r[0].value("onoise_total") == doctest::Approx(std::sqrt(kt / 17e-15)).scale(1e-30).epsilon(2e-3));
     CHECK(r[0].real("onoise_spectrum").front() ==
-          doctest::Approx(std::sqrt(4.0 * kt * ohm)).epsilon(1e-4));
+          doctest::Approx(std::sqrt(4.0 * kt * ohm)).scale(1e-30).epsilon(1e-4));
     CHECK(r[0].axis.size() == r[0].real("onoise_spectrum").size());
   }
 }
@@ -109,12 +109,12 @@ TEST_CASE("several analyses of one netlist, and the parameters of a transistor a
                                                   {"op", {"g"}}}));
   REQUIRE(r.size() == 4);
   // kp W/L (vgs − vto)²/2 and its derivative.
-  CHECK(-r[0].value("vd#branch") == doctest::Approx(0.5e-3 * 0.49).epsilon(1e-6));
-  CHECK(r[0].value("@m1[id]") == doctest::Approx(0.5e-3 * 0.49).epsilon(1e-6));
-  CHECK(r[0].value("@m1[gm]") == doctest::Approx(1e-3 * 0.7).epsilon(1e-6));
-  CHECK(std::abs(r[1].complex("vd#branch")[0]) == doctest::Approx(0.7e-3).epsilon(1e-6));
+  CHECK(-r[0].value("vd#branch") == doctest::Approx(0.5e-3 * 0.49).scale(1e-30).epsilon(1e-6));
+  CHECK(r[0].value("@m1[id]") == doctest::Approx(0.5e-3 * 0.49).scale(1e-30).epsilon(1e-6));
+  CHECK(r[0].value("@m1[gm]") == doctest::Approx(1e-3 * 0.7).scale(1e-30).epsilon(1e-6));
+  CHECK(std::abs(r[1].complex("vd#branch")[0]) == doctest::Approx(0.7e-3).scale(1e-30).epsilon(1e-6));
   CHECK(r[2].axis.size() == 11);
-  CHECK(r[3].value("g") == doctest::Approx(1.2));
+  CHECK(r[3].value("g") == doctest::Approx(1.2).scale(1e-30));
 }
 
 TEST_CASE("bad netlists and analyses are named and leave a session that works") {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <ngspice/sharedspice.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <clocale>
@@ -32,7 +33,7 @@ struct Link {
   bool stop = false, dead = false;
 };
 Link link_state;
-bool session_exists = false;
+pid_t session_process = 0;  // that has the session; 0: none yet
 
 int on_text(char* text, int, void*) {
   std::string_view line(text);
@@ -258,10 +259,14 @@ AnalysisResult run_analysis(const AnalysisRequest& request, const Analysis& anal
 }  // namespace
 
 Session::Session() {
-  if (session_exists) throw Error("a second ngspice session in one process is not possible", ExitStatus::bug);
-  session_exists = true;
+  if (session_process == getpid()) throw Error("a second ngspice session in one process is not possible", ExitStatus::bug);
+  const bool inherited = session_process != 0;  // the library stands as the program that forked this one had started it
+  session_process = getpid();
   std::setlocale(LC_NUMERIC, "C");
+  const bool dead = link_state.dead;
   link_state = {};
+  link_state.dead = dead;
+  if (inherited) return;
   int ident = 0;
   ngSpice_Init(on_text, nullptr, on_exit, on_data, on_init_data, nullptr, &link_state);
   ngSpice_Init_Sync(on_source, on_current_source, on_sync, &ident, &link_state);
@@ -281,7 +286,7 @@ std::string transient_options(double r) {
 
 SaferSettings safer_settings(int attempt) {
   if (attempt <= 0) return {};
-  const std::string first = " method=gear itl4=40 bypass=0";
+  const std::string first = "method=gear itl4=40 bypass=0";
   if (attempt == 1) return {first, 0.5};
   return {first + " abstol=1e-12 gmin=1e-11 cshunt=1e-17 itl1=1000 itl2=200", 0.25};
 }
@@ -290,7 +295,8 @@ TransientStats Session::transient(const TransientRequest& wanted, const Hooks& w
   TransientRequest request = wanted;
   Hooks hooks = wanted_hooks;
   const SaferSettings safer = safer_settings(attempt);
-  request.options += safer.options;
+  // ngspice heeds the first of two values of an option.
+  if (!safer.options.empty()) request.options = safer.options + " " + request.options;
   request.dt_max *= safer.dt_max_factor;
   if (intercept) intercept(request, hooks);
   start_over(request.name);

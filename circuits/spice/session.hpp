@@ -1,6 +1,7 @@
 // One libngspice in this process: load a netlist, run a transient that the host steers or other analyses, read what ngspice says.
 //
-// ngspice keeps all state in globals, so there is one Session per process (a second one throws) and parallel runs fork (worker_pool.hpp).
+// ngspice keeps all state in globals, so there is one Session per process (a second one throws) and parallel runs fork (worker_pool.hpp);
+// a forked process may have one of its own.
 // Return codes of libngspice say nothing: success is judged by the messages and by the time that the run reached (ngspice 39).
 #pragma once
 #include <complex>
@@ -70,7 +71,7 @@ struct AnalysisResult {
   double value(std::string_view vector) const;  // last point, real part
 };
 
-// What attempt n of a run adds to its .options and how it shortens its steps: safer and slower, after an attempt that failed.
+// What attempt n of a run puts before its .options, in their place, and how it shortens its steps: safer and slower, after an attempt that failed.
 //   0  nothing
 //   1  Gear's method instead of the trapezoidal rule, which damps ringing; 40 instead of 10 iterations per point; every device evaluated; half of dt_max
 //   2  as 1, with currents to 1e-12 A, 1e-11 S across junctions, 1e-17 F at each node, 1,000 iterations for the operating point; a quarter of dt_max.

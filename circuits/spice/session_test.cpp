@@ -49,7 +49,7 @@ void check_still_works() {
   Hooks hooks;
   hooks.accepted = [&](double, std::span<const double> v) { last = v[0]; };
   ngspice().transient(request("v1 a 0 3\nr1 a b 2k\nr2 b 0 1k"), hooks);
-  CHECK(last == doctest::Approx(1.0).epsilon(1e-6));
+  CHECK(last == doctest::Approx(1.0).scale(1e-30).epsilon(1e-6));
 }
 
 double resident_mib() {
@@ -67,9 +67,9 @@ TEST_CASE("a divider divides and a current is watched with its sign") {
   hooks.accepted = [&](double, std::span<const double> v) { last.assign(v.begin(), v.end()); };
   const auto stats = ngspice().transient(request("v1 a 0 3\nr1 a b 2k\nr2 b 0 1k", {"b", "v1#branch"}), hooks);
   REQUIRE(last.size() == 2);
-  CHECK(last[0] == doctest::Approx(1.0).epsilon(1e-6));
-  CHECK(last[1] == doctest::Approx(-1e-3).epsilon(1e-6));  // ngspice: current into the source's plus node
-  CHECK(stats.t_reached == doctest::Approx(1e-8));
+  CHECK(last[0] == doctest::Approx(1.0).scale(1e-30).epsilon(1e-6));
+  CHECK(last[1] == doctest::Approx(-1e-3).scale(1e-30).epsilon(1e-6));  // ngspice: current into the source's plus node
+  CHECK(stats.t_reached == doctest::Approx(1e-8).scale(1e-30));
 }
 
 TEST_CASE("an RC driven by the host follows its closed form, with steps on the host's edges") {
@@ -193,7 +193,28 @@ TEST_CASE("two voltage sources in parallel have no operating point") {
   check_still_works();
 }
 
-TEST_CASE("safer settings reach ngspice after those of the request, and give the same answer") {
+TEST_CASE("safer settings take the place of those of the request: ngspice heeds the first of two") {
+  // A driven LC without loss, where the trapezoidal rule and Gear's take clearly different steps.
+  const auto points = [](const std::string& options, double dt_max, int attempt) {
+    TransientRequest r = request("v1 a 0 pwl(0 0 1n 1)\nr1 a b 1\nl1 b c 10n\nc1 c 0 10n", {"c"});
+    r.t_stop = 3e-7;
+    r.options = options;
+    r.dt_max = dt_max;
+    Hooks hooks;
+    ngspice().attempt = attempt;
+    const size_t accepted = ngspice().transient(r, hooks).accepted;
+    ngspice().attempt = 0;
+    return accepted;
+  };
+  const std::string trapezoidal = "method=trap reltol=1e-5 bypass=1 abstol=1e-14";
+  CHECK(points("method=gear reltol=1e-5", 1e-9, 0) != points("method=trap reltol=1e-5", 1e-9, 0));
+  for (int attempt : {1, 2}) {
+    const SaferSettings safer = safer_settings(attempt);
+    CHECK(points(trapezoidal, 2e-9, attempt) == points(safer.options + " reltol=1e-5", 2e-9 * safer.dt_max_factor, 0));
+  }
+}
+
+TEST_CASE("safer settings give the same answer with more points") {
   // An oscillating LC: the trapezoidal rule keeps its amplitude, Gear's damps it; at most 1 ns of 62.8 ns steps.
   const std::string tank = "v1 a 0 pwl(0 0 1n 1)\nr1 a b 1\nl1 b c 10n\nc1 c 0 10n";
   double peak[3] = {};
@@ -211,7 +232,7 @@ TEST_CASE("safer settings reach ngspice after those of the request, and give the
     ngspice().attempt = 0;
   }
   // Series RLC, damping ratio R/2 sqrt(C/L) = 0.5, overshoot exp(-pi 0.5/sqrt(1 - 0.25)) = 0.163 after a step; the ramp of 1 ns takes less than 1e-3 off.
-  for (double p : peak) CHECK(p == doctest::Approx(1.163).epsilon(3e-3));
+  for (double p : peak) CHECK(p == doctest::Approx(1.163).scale(1e-30).epsilon(3e-3));
   CHECK(points[1] > points[0]);
   CHECK(points[2] > points[1]);
 }
@@ -222,10 +243,26 @@ TEST_CASE("an intercepted request runs as changed, and the next one as it is") {
   hooks.accepted = [&](double, std::span<const double> v) { last = v[0]; };
   ngspice().intercept = [](TransientRequest& r, Hooks&) { r.netlist += "\nr3 b 0 1k"; };
   ngspice().transient(request("v1 a 0 3\nr1 a b 1k\nr2 b 0 1k"), hooks);
-  CHECK(last == doctest::Approx(1.0).epsilon(1e-6));
+  CHECK(last == doctest::Approx(1.0).scale(1e-30).epsilon(1e-6));
   ngspice().intercept = nullptr;
   ngspice().transient(request("v1 a 0 3\nr1 a b 1k\nr2 b 0 1k"), hooks);
-  CHECK(last == doctest::Approx(1.5).epsilon(1e-6));
+  CHECK(last == doctest::Approx(1.5).scale(1e-30).epsilon(1e-6));
+}
+
+TEST_CASE("a forked process has a session of its own, also when the program that forked it has one") {
+  check_still_works();
+  run_in_workers(2, {.workers = 2}, [](size_t i) {
+    Session session;
+    double last = 0.0;
+    Hooks hooks;
+    hooks.accepted = [&](double, std::span<const double> v) { last = v[0]; };
+    session.transient(request(i == 0 ? "v1 a 0 3\nr1 a b 2k\nr2 b 0 1k" : "v1 a 0 3\nr1 a b 1k\nr2 b 0 2k"), hooks);
+    return fmt::format("{:.6f}", last);
+  }, [](size_t i, TaskOutcome outcome) {
+    CHECK(outcome.error == "");
+    CHECK(outcome.result == (i == 0 ? "1.000000" : "2.000000"));
+  });
+  check_still_works();
 }
 
 TEST_CASE("a second session in one process is refused") {

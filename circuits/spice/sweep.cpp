@@ -52,7 +52,12 @@ Sweep run_sweep(const SweepCases& cases, const SweepOptions& options, const Cach
     if (!find(cases, i, options, cache, sweep.results[i])) missing.push_back(i);
   if (!missing.empty()) {
     Progress progress(options.title, missing.size(), !options.title.empty());
-    size_t failed = 0;
+    size_t failed = 0, rescued = 0;
+    const auto note = [&] {
+      std::string text = failed > 0 ? fmt::format("{} failed", failed) : std::string();
+      if (rescued > 0) text += fmt::format("{}{} at safer settings", text.empty() ? "" : ", ", rescued);
+      return text;
+    };
     run_in_workers(
         missing.size(), options.worker,
         [&](size_t m, int attempt) { return cases.task(missing[m], attempt); },
@@ -69,9 +74,10 @@ Sweep run_sweep(const SweepCases& cases, const SweepOptions& options, const Cach
             cache.store(options.kind, key_of_attempt(cases.key(i), r.attempt), r.text);
           else
             ++failed;
-          progress.advance(1, failed > 0 ? fmt::format("{} failed", failed) : std::string());
+          rescued += r.ok && r.attempt > 0;
+          progress.advance(1, note());
         });
-    progress.finish(failed > 0 ? fmt::format("{} failed", failed) : std::string());
+    progress.finish(note());
   }
   sweep.summary = summarise(cases, sweep.results);
   return sweep;

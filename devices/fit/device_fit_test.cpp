@@ -109,7 +109,7 @@ TEST_CASE(
       // Three standard deviations: 1 of 370 such numbers lies outside, and there are 15.
       CHECK(std::abs(p.value - value(truth, p.range.key)) < 3.0 * p.error);
     }
-    CHECK(fit.sigma_y == doctest::Approx(noise).epsilon(0.35));
+    CHECK(fit.sigma_y == doctest::Approx(noise).scale(1e-30).epsilon(0.35));
     REQUIRE(fit.cycles.size() == 4);
     CHECK_FALSE(fit.cycles[1].training);
     for (const CycleComparison& c : fit.cycles) {
@@ -168,16 +168,16 @@ TEST_CASE(
   const FitStatistics s =
       fit_statistics(j, r, Eigen::VectorXd::Ones(n), {n / 4, n / 4, n / 4, n / 4},
                      {false, false, false, true}, {"a", "b", "c", "d"});
-  CHECK(s.s == doctest::Approx(0.3).epsilon(0.1));  // 3 of its standard deviations, 1/√(2n) each
+  CHECK(s.s == doctest::Approx(0.3).scale(1e-30).epsilon(0.1));  // 3 of its standard deviations, 1/√(2n) each
   CHECK(s.rho < 0.15);
   const double variance_of_slope = 12.0 / n;  // of evenly spaced x in [0, 1]
   CHECK(s.residual_error[0] ==
-        doctest::Approx(s.s * std::sqrt(variance_of_slope * (1.0 + s.rho) / (1.0 - s.rho)))
+        doctest::Approx(s.s * std::sqrt(variance_of_slope * (1.0 + s.rho) / (1.0 - s.rho))).scale(1e-30)
             .epsilon(0.01));
   CHECK(std::isfinite(s.cycle_error[0]));
   CHECK(std::isinf(s.error[2]));
   CHECK(std::isinf(s.error[3]));
-  CHECK(s.correlation(0, 1) == doctest::Approx(-std::sqrt(0.75)).epsilon(0.01));
+  CHECK(s.correlation(0, 1) == doctest::Approx(-std::sqrt(0.75)).scale(1e-30).epsilon(0.01));
   REQUIRE(s.warnings.size() == 2);
   CHECK(s.warnings[0] == "c has no influence on this data");
   CHECK(s.warnings[1].find("d ends at a bound") == 0);
@@ -200,7 +200,7 @@ TEST_CASE("the robust search finds a minimum inside its box beside outliers") {
   };
   const RobustResult found = minimise_robust(problem, Eigen::Vector2d(6.0, 0.0), {.loss = 1.0});
   CHECK(found.status == RobustStatus::converged);
-  CHECK(found.u[0] == doctest::Approx(2.0).epsilon(0.02));
+  CHECK(found.u[0] == doctest::Approx(2.0).scale(1e-30).epsilon(0.02));
   CHECK(std::abs(found.u[1] - 0.2) <
         0.005);  // least squares alone: shifted by a tenth of 20 σ, 0.02
   problem.upper[1] = 0.1;
@@ -224,7 +224,7 @@ TEST_CASE("a fitted card is read back as it was written") {
   const AnyMemristor again =
       std::visit([](const auto& d) { return AnyMemristor(d.model); }, card.device);
   for (const ParameterValue& p : parameters(fit.model))
-    CHECK(value(again, std::string(p.key)) == doctest::Approx(p.value).epsilon(1e-8));
+    CHECK(value(again, std::string(p.key)) == doctest::Approx(p.value).scale(1e-30).epsilon(1e-8));
 }
 
 TEST_CASE("a train of pulses is fitted too") {
@@ -246,7 +246,7 @@ TEST_CASE("a train of pulses is fitted too") {
   const DeviceFit fit =
       fit_device(scaled(truth, {{"gamma0_set", 0.9}, {"gamma0_reset", 1.1}}), {}, m, o);
   for (const FittedParameter& p : fit.parameters)
-    CHECK(p.value == doctest::Approx(value(truth, p.range.key)).epsilon(0.01));
+    CHECK(p.value == doctest::Approx(value(truth, p.range.key)).scale(1e-30).epsilon(0.01));
   CHECK(fit.rms(true) < 0.05);
 }
 
@@ -258,7 +258,7 @@ TEST_CASE("keys, bounds and cycles that do not exist are refused") {
   CHECK_THROWS_WITH_AS(make_space(model, 0.0, {"i0"}, {{"i0", 1e-3, 100.0}}),
                        doctest::Contains("not within"), Error);
   CHECK_THROWS_AS(make_space(model, 0.0, {"i0"}, {{"i0", 1e-3, 1e-3}}), Error);
-  CHECK(parse_bound(model, "i0=1 uA:2 mA").upper == doctest::Approx(2e-3));
+  CHECK(parse_bound(model, "i0=1 uA:2 mA").upper == doctest::Approx(2e-3).scale(1e-30));
   CHECK_THROWS_AS(parse_bound(model, "i0=1 V:2 mA"), Error);
   CHECK_THROWS_AS(parse_bound(model, "i0=1"), Error);
   CHECK(choose_cycles({1, 2, 3, 4, 5}, "odd", 1, 9).training == std::vector<size_t>{1, 3});

@@ -71,8 +71,8 @@ TEST_CASE(
     CHECK(std::abs(a.sweeps[0].t[k] - b.sweeps[0].t[k]) < 1e-9);
     CHECK(std::abs(a.sweeps[0].i[k] - b.sweeps[0].i[k]) < 1e-11);
   }
-  CHECK(b.r_series == doctest::Approx(1e3));
-  CHECK(b.compliance == doctest::Approx(100e-6));
+  CHECK(b.r_series == doctest::Approx(1e3).scale(1e-30));
+  CHECK(b.compliance == doctest::Approx(100e-6).scale(1e-30));
   REQUIRE(b.notes.size() == 1);
   CHECK(b.notes[0].find("note") != std::string::npos);
 }
@@ -92,7 +92,7 @@ TEST_CASE("magnitudes of current, negative SET, missing time and equal stamps ar
   for (const std::string& text : {magnitude, turned}) {
     const Measurement m = read_measurement(text, "b.csv");
     for (size_t k = 0; k < c.t.size(); ++k)
-      CHECK(m.sweeps[0].i[k] == doctest::Approx(plain_one.sweeps[0].i[k]).epsilon(1e-6));
+      CHECK(m.sweeps[0].i[k] == doctest::Approx(plain_one.sweeps[0].i[k]).scale(1e-30).epsilon(1e-6));
   }
   MeasurementOptions options;
   options.rate = 0.5;
@@ -100,8 +100,8 @@ TEST_CASE("magnitudes of current, negative SET, missing time and equal stamps ar
   const Measurement by_rate = read_measurement(timeless, "c.csv", options),
                     spread = read_measurement(coarse, "d.csv", options);
   for (size_t k = 1; k < c.t.size(); ++k) {
-    CHECK(by_rate.sweeps[0].t[k] - by_rate.sweeps[0].t[k - 1] == doctest::Approx(0.1));
-    CHECK(spread.sweeps[0].t[k] - spread.sweeps[0].t[k - 1] == doctest::Approx(0.1));
+    CHECK(by_rate.sweeps[0].t[k] - by_rate.sweeps[0].t[k - 1] == doctest::Approx(0.1).scale(1e-30));
+    CHECK(spread.sweeps[0].t[k] - spread.sweeps[0].t[k - 1] == doctest::Approx(0.1).scale(1e-30));
   }
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("cycles come from their column or from the return of the first polarit
       CHECK(e[0].rises());
       CHECK(e[1].v_switch < -0.7);
       CHECK(e[1].v_switch > -0.75 - 1e-9);
-      CHECK(e[0].ratio() == doctest::Approx(50.0).epsilon(1e-3));
+      CHECK(e[0].ratio() == doctest::Approx(50.0).scale(1e-30).epsilon(1e-3));
     }
 }
 
@@ -139,9 +139,9 @@ TEST_CASE("pulse trains are read with conductances or resistances") {
   const Measurement m = read_measurement(text, "p.csv");
   REQUIRE(m.trains.size() == 1);
   REQUIRE(m.trains[0].pulses.size() == 6);
-  CHECK(m.trains[0].pulses[3].g == doctest::Approx(40e-6));
-  CHECK(m.trains[0].pulses[3].width == doctest::Approx(1e-6));
-  CHECK(m.trains[0].pulses[3].v_read == doctest::Approx(0.2));
+  CHECK(m.trains[0].pulses[3].g == doctest::Approx(40e-6).scale(1e-30));
+  CHECK(m.trains[0].pulses[3].width == doctest::Approx(1e-6).scale(1e-30));
+  CHECK(m.trains[0].pulses[3].v_read == doctest::Approx(0.2).scale(1e-30));
 }
 
 TEST_CASE("each mistake is one line with file, line and column") {
