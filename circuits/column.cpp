@@ -96,7 +96,6 @@ std::string conversion_netlist(const CircuitParams& circuit, const ControlProgra
   const auto moved = [&](const std::string& name) { return text ? text(name) : std::string("external"); };
   Lines line;
   line.text = subcircuit_text(transistors);
-  if (getenv("NOISO") && !program.uses(Signal::iso)) { std::string a="xiso x y isob iso vdd tgate_small"; line.text.replace(line.text.find(a), a.size(), "riso x y 1"); }
   for (const char* supply : {"vdda", "vddb", "vdds", "vddl"}) line("{0} {0} 0 {1:.17g}", supply, circuit.v_dd);
   line("vref vref 0 {:.17g}", circuit.v_ref);
   line("vwlh vwlh 0 {:.17g}", circuit.wl_high);
@@ -110,11 +109,13 @@ std::string conversion_netlist(const CircuitParams& circuit, const ControlProgra
     const bool is_word_line = s == static_cast<size_t>(Signal::wl);
     if (is_word_line || program.uses(static_cast<Signal>(s))) line("vc_{0} c_{0} 0 {1}", name, moved(fmt::format("vc_{}", name)));
     if (is_word_line) continue;
+    if (s == static_cast<size_t>(Signal::iso)) continue;
     // The gates of switches that the program never moves lie at the rails.
     if (program.uses(static_cast<Signal>(s))) line("xd_{0} c_{0} g_{0} gb_{0} vdds swdrv", name);
     gates += program.uses(static_cast<Signal>(s)) ? fmt::format(" g_{0} gb_{0}", name) : " 0 vdds";
   }
-  line("xn sl bl l x cib out q qb vref vlr vdp vdn vcb vdda vddl bn bp cn cp{} neuron cs={:.17g} ci={:.17g}", gates, circuit.c_sample, circuit.c_integ);
+  line("{}", program.uses(Signal::iso) ? "xiso x y gb_iso g_iso vdda tgate_small" : "viso x y 0");
+  line("xn sl bl l x y cib out q qb vref vlr vdp vdn vcb vdda vddl bn bp cn cp{} neuron cs={:.17g} ci={:.17g}", gates, circuit.c_sample, circuit.c_integ);
   line.text += array.netlist;
   for (size_t g = 0; g < array.drive.size(); ++g) line("vr{0} r{0} 0 {1}", g, moved(fmt::format("vr{}", g)));
   return line.text;

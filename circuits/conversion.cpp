@@ -104,6 +104,10 @@ class Controller {
       record.v_line_driven.push_back(line);
       wl_fall_ = 0.0;
     }
+    if (latch_on_ > 0.0 && t >= latch_on_ - 1e-15) {
+      at_latch_ = v[0] - circuit_.v_ref;
+      latch_on_ = 0.0;
+    }
     if (t >= step_end_ - 1e-15) end_step(t, v);
   }
 
@@ -158,11 +162,13 @@ class Controller {
   void end_step(double t, std::span<const double> v) {
     const Step& now = state_.step();
     const double out = v[0] - circuit_.v_ref;
-    StepRecord step{state_.step_index(), t, out, v[1] - circuit_.v_ref, v[2], v[3], v[4], {}};
+    StepRecord step{state_.step_index(), t, out, v[1] - circuit_.v_ref, v[2], v[3], v[4], {}, 0, 0.0};
     for (size_t c = 0; c < component_count; ++c) step.joule[c] = joule_[c];
     if (now.decides) {
       step.joule[comparator] += step.joule[amplifier];
       step.joule[amplifier] = 0.0;
+      step.decision = v[5] > v[6] ? 1 : -1;
+      step.v_decision = at_latch_;
     }
     for (size_t c = 0; c < component_count; ++c) record.joule[c] += step.joule[c];
     joule_.fill(0.0);
@@ -196,6 +202,7 @@ class Controller {
       }
       const bool is_word_line = e.target == static_cast<int>(Signal::wl);
       queue(at, line_source_[static_cast<size_t>(e.target)], value * (is_word_line ? circuit_.v_dd_wl : circuit_.v_dd), program_.edge);
+      if (e.target == static_cast<int>(Signal::lat) && value != 0.0) latch_on_ = at;
       if (!is_word_line) continue;
       if (value == 0.0 && word_line_high_) wl_fall_ = at;
       if (value != 0.0 || word_line_high_) has_word_line_ = true;
@@ -265,7 +272,7 @@ class Controller {
   std::array<double, component_count> joule_{};
   size_t detector_voltage_ = 0, detector_current_ = 0;
   double last_detector_voltage_ = 0.0, last_detector_current_ = 0.0;
-  double step_end_ = 0.0, t_last_ = -1.0, wl_fall_ = 0.0, before_decision_ = 0.0;
+  double step_end_ = 0.0, t_last_ = -1.0, wl_fall_ = 0.0, before_decision_ = 0.0, latch_on_ = 0.0, at_latch_ = 0.0;
   bool has_word_line_ = false, word_line_high_ = false, decided_ = false;
 };
 

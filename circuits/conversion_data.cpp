@@ -25,7 +25,7 @@ void to_json(Json& json, const ConversionRecord& r) {
               {"v_line_driven", r.v_line_driven}, {"v_line_held", r.v_line_held}, {"v_residue", r.v_residue}, {"joule", r.joule},
               {"duration", r.duration}, {"cpu_seconds", r.cpu_seconds}, {"time_points", r.time_points}};
   Json steps = Json::array();
-  for (const StepRecord& s : r.steps) steps.push_back(Json{s.step, s.t_end, s.v_out, s.v_line, s.v_x, s.v_l, s.v_cib, s.joule});
+  for (const StepRecord& s : r.steps) steps.push_back(Json{s.step, s.t_end, s.v_out, s.v_line, s.v_x, s.v_l, s.v_cib, s.joule, s.decision, s.v_decision});
   json["steps"] = steps;
   json["undecided"] = r.undecided;
   json["marks"] = Json::array();
@@ -54,7 +54,7 @@ void from_json(const Json& json, ConversionRecord& r) {
   r.steps.clear();
   for (const Json& s : json.at("steps"))
     r.steps.push_back({s.at(0).get<int>(), s.at(1).get<double>(), s.at(2).get<double>(), s.at(3).get<double>(),
-                       s.at(4).get<double>(), s.at(5).get<double>(), s.at(6).get<double>(), s.at(7).get<std::array<double, component_count>>()});
+                       s.at(4).get<double>(), s.at(5).get<double>(), s.at(6).get<double>(), s.at(7).get<std::array<double, component_count>>(), s.at(8).get<int>(), s.at(9).get<double>()});
 }
 
 void to_json(Json& json, const ColumnInput& input) {

@@ -51,7 +51,7 @@ TEST_CASE("draws have the spread that the law of area states and are independent
   // Standard errors of 4000 draws: 0.016 of a mean, 0.011 of a standard deviation; four of them.
   for (const std::vector<double>& x : {vt, beta, c}) {
     CHECK(std::abs(mean(x)) < 0.064);
-    CHECK(standard_deviation(x) == doctest::Approx(1.0).epsilon(0.045));
+    CHECK(standard_deviation(x) == doctest::Approx(1.0).scale(1e-30).epsilon(0.045));
   }
   CHECK(std::abs(mean(product)) < 0.064);
 }
@@ -66,7 +66,7 @@ TEST_CASE("a threshold that is larger by 5 mV is a gate that is lower by 5 mV") 
     CHECK(std::abs(shifted) < std::abs(nominal));
     // Exact but for what the gate does beyond its overdrive, the vertical field in the mobility: it
     // contains V_G + V_th, so it moves the other way for some per cent of the change.
-    CHECK((shifted - nominal) / (lowered - nominal) == doctest::Approx(1.0).epsilon(0.1));
+    CHECK((shifted - nominal) / (lowered - nominal) == doctest::Approx(1.0).scale(1e-30).epsilon(0.1));
   }
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("a current factor that is larger by 2 % moves the current by less than
 
 TEST_CASE("no mismatch is the nominal transistor, and another model is refused") {
   CHECK(current("n18", instance_mismatch("n18", {}), 0.9, 1.0) ==
-        doctest::Approx(current("n18", "", 0.9, 1.0)).epsilon(1e-9));
+        doctest::Approx(current("n18", "", 0.9, 1.0)).scale(1e-30).epsilon(1e-9));
   CHECK(Mismatch{}.of("p50").a_beta == 1.4e-8);
   CHECK_THROWS_AS(Mismatch{}.of("n33"), Error);
 }

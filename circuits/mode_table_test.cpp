@@ -41,8 +41,8 @@ TEST_CASE("durations are the sums of the phases on the way") {
   // initialise 30, attach 15, sign 10; each decrement restore 18, decrement 15, integrate 15,
   // compare 10; max_code + 1 decrements at most.
   const DurationRange d = durations(named_program("preset_unary"), input(1, 7));
-  CHECK(d.shortest == doctest::Approx(55e-9 + 58e-9));
-  CHECK(d.longest == doctest::Approx(55e-9 + 8 * 58e-9));
+  CHECK(d.shortest == doctest::Approx(55e-9 + 58e-9).scale(1e-30));
+  CHECK(d.longest == doctest::Approx(55e-9 + 8 * 58e-9).scale(1e-30));
 }
 
 TEST_CASE("samples of the driven and of the held line are told apart") {
@@ -83,10 +83,10 @@ TEST_CASE("energy by phase adds up, static is power at rest times time, and the 
   add("sign", 55e-9, 0, 250e-15);
   const EnergyTable t = energy_table(program, {record, record}, {0, 0, 20e-6, 0, 0, 0});
   REQUIRE(t.phases.size() == 3);
-  CHECK(t.joule[5] == doctest::Approx(3e-15));
-  CHECK(t.total == doctest::Approx((700 + 300 + 250 + 3 + 3) * 1e-15));
-  CHECK(t.statics == doctest::Approx(20e-6 * 55e-9));
-  CHECK(t.statics + t.dynamics + t.bias == doctest::Approx(t.total));
-  CHECK(t.phases[2].at_rest[4] == doctest::Approx(20e-6 * 10e-9));  // the amplifier compares
+  CHECK(t.joule[5] == doctest::Approx(3e-15).scale(1e-30));
+  CHECK(t.total == doctest::Approx((700 + 300 + 250 + 3 + 3) * 1e-15).scale(1e-30));
+  CHECK(t.statics == doctest::Approx(20e-6 * 55e-9).scale(1e-30));
+  CHECK(t.statics + t.dynamics + t.bias == doctest::Approx(t.total).scale(1e-30));
+  CHECK(t.phases[2].at_rest[4] == doctest::Approx(20e-6 * 10e-9).scale(1e-30));  // the amplifier compares
   CHECK(t.phases[2].at_rest[2] == 0.0);
 }

@@ -185,6 +185,28 @@ void fit_neuron(NeuronModel& model, const circuits::ControlProgram& program, con
   report.iterations += fit.iterations;
 }
 
+// The latch turns where it told out apart: halfway between the highest out that it took for negative and the lowest that it took for positive; the fewest decisions on the wrong side
+// where these overlap.
+void fit_latch(NeuronModel& model, const CalibrationData& data, FitReport& report) {
+  std::vector<std::pair<double, int>> decisions;
+  for (const circuits::ConversionRecord& r : data.records)
+    for (const circuits::StepRecord& s : r.steps)
+      if (s.decision != 0) decisions.emplace_back(s.v_decision, s.decision);
+  std::sort(decisions.begin(), decisions.end());
+  auto wrong = std::count_if(decisions.begin(), decisions.end(), [](const auto& d) { return d.second < 0; });
+  auto best = wrong;
+  // wrong: decisions on the wrong side of a threshold below all; each decision passed changes it by one.
+  for (size_t i = 0; i + 1 < decisions.size(); ++i) {
+    wrong += decisions[i].second;
+    if (wrong >= best) continue;
+    best = wrong;
+    model.neuron.v_latch = 0.5 * (decisions[i].first + decisions[i + 1].first);
+    report.latch_bracket = decisions[i + 1].first - decisions[i].first;
+  }
+  report.latch_wrong = static_cast<int>(best);
+  report.latch_decisions = static_cast<int>(decisions.size());
+}
+
 }  // namespace
 
 double lsb(const circuits::CircuitParams& circuit, const circuits::ReadPoint& point) { return point.v_decrement * circuit.c_sample / circuit.c_integ; }
@@ -200,6 +222,7 @@ NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlPr
   fit_line(model, pulses, options, local);
   fit_fall(model, pulses, options, local);
   fit_neuron(model, program, data, options, local);
+  fit_latch(model, data, local);
   model.min_rows = 1e9;
   for (size_t r = 0; r < data.records.size(); ++r) {
     const double rows = static_cast<double>(data.inputs[r].conductance.size());

@@ -28,6 +28,8 @@ struct LineRuns {
 struct FitReport {
   double line_rms = 0, fall_rms = 0, neuron_rms = 0;  // [V] residual rms on the data of each fit; neuron at the output
   int line_points = 0, fall_points = 0, neuron_points = 0;
+  double latch_bracket = 0;  // [V] of out, between the decisions next to v_latch
+  int latch_decisions = 0, latch_wrong = 0;  // how many there were, and how many lie on the wrong side of it
   int iterations = 0;
 };
 

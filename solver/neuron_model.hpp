@@ -59,6 +59,7 @@ struct NeuronParams {
   double q_int_curve = 0.0;   // [F/V] the same per volt squared
   double q_line = 0.0;        // [C] put on the line when the sample switch opens
   double q_line_slope = 0.0;  // [F] the same per volt of the line against its reference
+  double v_latch = 0.0;       // [V] out, relative to VREF, above which the latch decides for +1 when it is turned on
   double q_up = 0.0;          // [C] extra charge at the amplifier input in a decrement step, positive sign
   double q_down = 0.0;        // [C] the same, negative sign
 };
@@ -140,6 +141,7 @@ struct ParameterTable<solver::NeuronParams> {
       {"q_int_curve", &P::q_int_curve, "F/V", -1e-12, 1e-12, "the same per volt squared"},
       {"q_line", &P::q_line, "C", -1e-12, 1e-12, "charge put on the line by the sample switch"},
       {"q_line_slope", &P::q_line_slope, "F", -1e-12, 1e-12, "the same per volt"},
+      {"v_latch", &P::v_latch, "V", -0.5, 0.5, "out at which the latch turns"},
       {"q_up", &P::q_up, "C", -1e-12, 1e-12, "extra charge of a decrement, positive sign"},
       {"q_down", &P::q_down, "C", -1e-12, 1e-12, "extra charge of a decrement, negative sign"},
   });

@@ -8,6 +8,7 @@
 #include <boost/numeric/odeint/stepper/generation.hpp>
 #include <boost/numeric/odeint/stepper/runge_kutta_dopri5.hpp>
 #include <cmath>
+#include <optional>
 
 #include "core/errors.hpp"
 #include "solver/line.hpp"
@@ -147,6 +148,7 @@ class Conversion {
     const size_t s = static_cast<size_t>(event.target);
     const bool level = state_.value(event) != 0.0;
     if (s == static_cast<size_t>(Signal::wl)) return word_line(level);
+    if (s == static_cast<size_t>(Signal::lat) && level) at_latch_ = machine_.y[out];
     machine_.set(s, level, state_.decrements() > 0 ? (state_.sign() >= 0 ? 1 : -1) : 0, state_.bit() >= 0);
   }
 
@@ -180,7 +182,11 @@ class Conversion {
     circuits::ConversionRecord& r = result_.record;
     const double v_ref = model_.circuit.v_ref;
     const State& y = machine_.y;
-    r.steps.push_back({state_.step_index(), end, y[out], y[line], v_ref + y[input_node], v_ref + y[left], v_ref + y[plate], {}});
+    r.steps.push_back({state_.step_index(), end, y[out], y[line], v_ref + y[input_node], v_ref + y[left], v_ref + y[plate], {}, 0, 0.0});
+    if (step.decides) {
+      r.steps.back().decision = at_latch_ > model_.neuron.v_latch ? 1 : -1;
+      r.steps.back().v_decision = at_latch_;
+    }
     if (state_.decrements() > 0 && !step.decides && step.name.find("integrate") != std::string::npos)
       r.v_residue.push_back(y[out]);
     if (step.decides && state_.sign() == 0) r.v_integrated = before_decision_;
@@ -194,7 +200,7 @@ class Conversion {
       const bool last = state_.decrements() >= options_.follow->decrements && std::abs(options_.follow->code) < input_.point.max_code;
       return state_.sign() == 0 || !last ? positive : !positive;
     }
-    return machine_.y[out] > 0.0;
+    return at_latch_ > model_.neuron.v_latch;
   }
 
   const NeuronModel& model_;
@@ -204,7 +210,7 @@ class Conversion {
   OdeResult result_;
   Machine machine_;
   circuits::ControlState state_;
-  double before_decision_ = 0.0;
+  double before_decision_ = 0.0, at_latch_ = 0.0;
 };
 
 }  // namespace
@@ -227,17 +233,19 @@ HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgra
   machine.y[drive] = model.neuron.g_out * start.v_integ / model.neuron.gm;
   circuits::ControlState state(program, circuits::program_input(model.circuit, point, 1));
   state.set("sign", decrement_sign);
+  std::optional<double> at_latch;
   for (int index : steps) {
     const circuits::Phase& phase = program.phases[static_cast<size_t>(program.steps[static_cast<size_t>(index)].phase)];
     const double begin = machine.t;
     for (const circuits::Event& e : phase.events) {
       machine.advance_to(begin + e.time);
       const size_t signal = static_cast<size_t>(e.target);
+      if (signal == static_cast<size_t>(Signal::lat) && state.value(e) != 0.0) at_latch = machine.y[out];
       if (!e.is_level() && signal != static_cast<size_t>(Signal::wl)) machine.set(signal, state.value(e) != 0.0, decrement_sign, true);
     }
     machine.advance_to(begin + phase.duration);
   }
-  return {machine.y[plate] - machine.y[input_node] + model.neuron.v_offset, machine.y[line], machine.y[out]};
+  return {machine.y[plate] - machine.y[input_node] + model.neuron.v_offset, machine.y[line], at_latch.value_or(machine.y[out])};
 }
 
 double driven_line(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double v_start,

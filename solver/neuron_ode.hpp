@@ -9,6 +9,7 @@
 //   (C_i + c_b) b' − C_i x'                 = (out − b)/r_int or (VCB − b)/r_int
 //   c_out · out'                            = i · swing(out) − g_out · out − switch currents
 //   tau · i'                                = saturate(gm (v_offset − x)) − i     up to i_up, i_down
+// The latch decides by out − v_latch when it is turned on; what it does to out afterwards is left out.
 // Opening switches put their charge on the node that is left floating. swing() takes the drive away within 0.1 V of the swing limits.
 #pragma once
 #include <span>
@@ -45,7 +46,7 @@ OdeResult simulate_conversion(const NeuronModel& model, const circuits::ControlP
 struct HeldState {
   double v_integ;  // [V] across C_integ, plus v_offset: what out settles to. Conserved from cycle to cycle even where out has not settled
   double v_line;   // [V] relative to VREF
-  double v_out = 0.0;  // [V] out at the end, relative to VREF; not read at the start
+  double v_out = 0.0;  // [V] out when the latch was turned on, else at the end, relative to VREF; not read at the start
 };
 HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ReadPoint& point, const HeldState& start,
                          std::span<const int> steps, int decrement_sign);

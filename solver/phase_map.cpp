@@ -90,7 +90,7 @@ double comparator_threshold(const NeuronModel& model, const ControlProgram& prog
   double low = -0.05, high = 0.05;
   for (int i = 0; i < 24; ++i) {
     const double middle = 0.5 * (low + high);
-    (simulate_steps(model, program, point, {middle, point.v_trim}, steps, 0).v_out > 0 ? high : low) = middle;
+    (simulate_steps(model, program, point, {middle, point.v_trim}, steps, 0).v_out > model.neuron.v_latch ? high : low) = middle;
   }
   return 0.5 * (low + high);
 }

@@ -94,9 +94,9 @@ TEST_CASE("a table is read, and what is wrong in it is named with its line") {
 TEST_CASE("the metric is the relative error above I0 and the absolute one below") {
   const Geometry g{2e-6, 0.5e-6};  // I0 = 12 nA
   CHECK(current_coordinate(1.01e-4, g) - current_coordinate(1e-4, g) ==
-        doctest::Approx(std::log(1.01)).epsilon(1e-6));
-  CHECK(current_coordinate(1.2e-11, g) == doctest::Approx(1e-3).epsilon(1e-6));
-  CHECK(current_at(current_coordinate(-3e-8, g), g) == doctest::Approx(-3e-8).epsilon(1e-12));
+        doctest::Approx(std::log(1.01)).scale(1e-30).epsilon(1e-6));
+  CHECK(current_coordinate(1.2e-11, g) == doctest::Approx(1e-3).scale(1e-30).epsilon(1e-6));
+  CHECK(current_at(current_coordinate(-3e-8, g), g) == doctest::Approx(-3e-8).scale(1e-30).epsilon(1e-12));
 }
 
 TEST_CASE("the corner fit reproduces the currents of a corner that its parameters can make") {

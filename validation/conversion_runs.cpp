@@ -11,7 +11,7 @@ namespace {
 
 // The deck holds circuit and conductances; what the program does with them is in its text and in what it is given.
 CacheKey key_of(const circuits::ConversionSetup& setup, const circuits::ConversionOptions& options) {
-  CacheKey key("ngspice conversion 5");
+  CacheKey key("ngspice conversion 6");
   key.add("deck", circuits::conversion_netlist(setup.circuit, setup.program, setup.array, setup.transistors)).add("options", circuits::ngspice_options(options));
   key.add("dt", options.dt_max).add("program", setup.program.text).add("drive", Json(setup.array.drive).dump()).add("line", setup.array.sampled);
   const circuits::ProgramInput& i = setup.input;

@@ -1,12 +1,13 @@
 // The integrate-and-fire neuron over its input, against a discrete model.
 //
-// Model, per time step: V ← V + b·x + b₀ (x the conductance-weighted mean of the input), V ← λV at steps with a leak, a spike when V > θ, then V ← V₀ and `refractory` steps of rest.
-// b, b₀, λ, θ and V₀ come from the recorded outputs of two runs; the spike counts of the runs at other inputs judge.
+// Model, per time step: V ← (1 − a)·V + b·x + b₀ (x the conductance-weighted mean of the input), V ← λV + c at steps with a leak, a spike when V > θ, then V ← V₀ and `refractory`
+// steps of rest. a (finite gain and charge injection that follows the output), b, b₀, λ, c and V₀ are regressions over the recorded outputs of two runs. θ is the threshold that was
+// programmed, moved to the interval between the largest silent and the smallest firing voltage of those runs when it lies outside. The spikes of the runs at other inputs judge.
 #include <fmt/format.h>
 
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "core/statistics.hpp"
 #include "validation/modes.hpp"
@@ -18,7 +19,7 @@ constexpr double limit = 0.03;
 constexpr int time_steps = 120;
 
 struct Model {
-  double b = 0, b0 = 0, lambda = 1, theta = 0, v0 = 0;
+  double a = 0, b = 0, b0 = 0, lambda = 1, c = 0, theta = 0, v0 = 0;
 };
 
 // Input of `on` of the 16 rows at +1.
@@ -44,8 +45,8 @@ int model_spikes(const Model& m, double x, int leak_every, int refractory, std::
   double v = m.v0;
   int spikes = 0;
   for (int step = 1; step <= time_steps; ++step) {
-    v += m.b * x + m.b0;
-    if (leak_every > 0 && step % leak_every == 0) v *= m.lambda;
+    v += m.b * x + m.b0 - m.a * v;
+    if (leak_every > 0 && step % leak_every == 0) v = m.lambda * v + m.c;
     if (v <= m.theta) continue;
     ++spikes;
     if (times) times->push_back(step);
@@ -71,13 +72,12 @@ std::vector<int> spike_steps(const circuits::ControlProgram& program, const circ
   return steps;
 }
 
-// The model from recorded outputs: increments, leaks, starts, and the threshold between the largest silent and the smallest firing voltage.
-Model fit(const circuits::ControlProgram& program, const std::vector<const circuits::ConversionRecord*>& records, const std::vector<double>& inputs) {
+Model fit(const circuits::ControlProgram& program, const std::vector<const circuits::ConversionRecord*>& records, const std::vector<double>& inputs, double threshold) {
   struct First {
     double input, out;  // first integration after a start
   };
   std::vector<First> firsts;
-  std::vector<double> x, increment, before_leak, after_leak;
+  std::vector<double> x, from, increment, before_leak, after_leak;
   double silent = -INFINITY, firing = INFINITY;
   for (size_t r = 0; r < records.size(); ++r) {
     double out = 0.0;  // while C_integ is closed around the amplifier
@@ -89,7 +89,7 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
         else silent = std::max(silent, out);
       } else if (name == "integrate") {
         if (fresh) firsts.push_back({inputs[r], step.v_out});
-        else x.push_back(inputs[r]), increment.push_back(step.v_out - out);
+        else x.push_back(inputs[r]), from.push_back(out), increment.push_back(step.v_out - out);
         fresh = false;
         out = step.v_out;
       } else if (name == "hold") {
@@ -103,11 +103,15 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
       }
     }
   }
-  const Line line = fit_line(x, increment);
-  Model m{line.slope, line.intercept, 1.0, 0.5 * (silent + firing), 0.0};
-  const double squares = std::inner_product(before_leak.begin(), before_leak.end(), before_leak.begin(), 0.0);
-  if (squares > 0.0) m.lambda = std::inner_product(before_leak.begin(), before_leak.end(), after_leak.begin(), 0.0) / squares;
-  for (const First& f : firsts) m.v0 += (f.out - m.b * f.input - m.b0) / static_cast<double>(firsts.size());
+  const auto n = static_cast<Eigen::Index>(x.size());
+  Eigen::MatrixXd terms(n, 3);
+  terms.col(0) = Eigen::Map<const Eigen::VectorXd>(x.data(), n);
+  terms.col(1).setOnes();
+  terms.col(2) = -Eigen::Map<const Eigen::VectorXd>(from.data(), n);
+  const Eigen::VectorXd fitted = terms.colPivHouseholderQr().solve(Eigen::Map<const Eigen::VectorXd>(increment.data(), n));
+  const Line leak = fit_line(before_leak, after_leak);
+  Model m{fitted(2), fitted(0), fitted(1), leak.slope, leak.intercept, std::clamp(threshold, std::min(silent, firing), std::max(silent, firing)), 0.0};
+  for (const First& f : firsts) m.v0 += (f.out - m.b * f.input - m.b0) / (1.0 - m.a) / static_cast<double>(firsts.size());
   return m;
 }
 
@@ -133,12 +137,12 @@ Section validate_spiking(const ModeSettings& settings) {
     sources.push_back(&records[i]);
     inputs.push_back(mean_input(rows_on(on[i])));
   }
-  const Model m = fit(program, sources, inputs);
+  const Model m = fit(program, sources, inputs, threshold);
   Section s{"spiking", {}, {}, {}, {}};
   s.text = fmt::format(
-      "{} steps; threshold {:.0f} mV, a leak every {} steps, {} step of rest\nmodel fitted at the inputs marked *: {:.4f} V/V a step, offset {:.3f} mV, leak factor {:.5f} "
-      "(C_integ/(C_integ + C_sample) = {:.5f}), fires above {:.2f} mV, starts from {:.2f} mV\n\n   input [mV]   spikes   model   spikes a step      model   difference\n",
-      time_steps, 1e3 * threshold, leak_every, refractory, m.b, 1e3 * m.b0, m.lambda, circuit.c_integ / (circuit.c_integ + circuit.c_sample), 1e3 * m.theta, 1e3 * m.v0);
+      "{} steps; threshold {:.0f} mV, a leak every {} steps, {} step of rest\nmodel fitted at the inputs marked *: {:.4f} V/V a step, offset {:.3f} mV, {:.4f} of the output lost a step, leak factor {:.5f} "
+      "(C_integ/(C_integ + C_sample) = {:.5f}) with {:.3f} mV, fires above {:.2f} mV, starts from {:.2f} mV\n\n   input [mV]   spikes   model   spikes a step      model   difference\n",
+      time_steps, 1e3 * threshold, leak_every, refractory, m.b, 1e3 * m.b0, m.a, m.lambda, circuit.c_integ / (circuit.c_integ + circuit.c_sample), 1e3 * m.c, 1e3 * m.theta, 1e3 * m.v0);
   double worst = 0.0;
   for (size_t i = 0; i < on.size(); ++i) {
     const double x = mean_input(rows_on(on[i]));

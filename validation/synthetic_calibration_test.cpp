@@ -36,6 +36,7 @@ TEST_CASE("calibration finds a neuron that made the records: unseen columns with
   truth.neuron.q_int = -6e-17;
   truth.neuron.q_up = 1e-17;
   truth.neuron.q_down = -1e-17;
+  truth.neuron.v_latch = 0.02;
   truth.fall.c_channel *= 1.1;
   const solver::CalibrationData seen = conversions(truth, Purpose::calibration_plan, 8), unseen = conversions(truth, Purpose::validation_plan, 4);
   const circuits::ControlProgram program = solver::test::program_of(truth);
@@ -49,6 +50,10 @@ TEST_CASE("calibration finds a neuron that made the records: unseen columns with
                                                     << ", " << report.fall_rms << ", " << report.neuron_rms);
   CHECK(before > 0.3);
   CHECK(worst < 0.05);
+  // The latch turned between two decisions that the records hold.
+  CHECK(report.latch_decisions > 30);
+  CHECK(report.latch_wrong == 0);
+  CHECK(std::abs(fitted.neuron.v_latch - truth.neuron.v_latch) <= 0.5 * report.latch_bracket);
   CHECK(fitted.max_rows <= 32);
   CHECK(fitted.min_rows >= 16);
 }
