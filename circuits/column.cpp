@@ -109,9 +109,9 @@ std::string conversion_netlist(const CircuitParams& circuit, const ControlProgra
     const bool is_word_line = s == static_cast<size_t>(Signal::wl);
     if (is_word_line || program.uses(static_cast<Signal>(s))) line("vc_{0} c_{0} 0 {1}", name, moved(fmt::format("vc_{}", name)));
     if (is_word_line) continue;
-    if (s == static_cast<size_t>(Signal::iso)) continue;
     // The gates of switches that the program never moves lie at the rails.
     if (program.uses(static_cast<Signal>(s))) line("xd_{0} c_{0} g_{0} gb_{0} vdds swdrv", name);
+    if (s == static_cast<size_t>(Signal::iso)) continue;  // no pin of the neuron: xiso below
     gates += program.uses(static_cast<Signal>(s)) ? fmt::format(" g_{0} gb_{0}", name) : " 0 vdds";
   }
   line("{}", program.uses(Signal::iso) ? "xiso x y gb_iso g_iso vdda tgate_small" : "viso x y 0");

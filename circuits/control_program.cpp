@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <sstream>
 
 #include "circuits/expression.hpp"
@@ -65,19 +64,25 @@ std::vector<Assignment> parse_assignments(const TomlFile& file, const std::strin
   return assignments;
 }
 
-// What may not happen at the same time, as messages. `on`: the control lines that are high.
-std::optional<std::string> conflict(const std::array<bool, signal_count>& on) {
+}  // namespace
+
+std::optional<std::string> short_circuit(const std::array<bool, signal_count>& on) {
   const auto is = [&](Signal s) { return on[static_cast<size_t>(s)]; };
   const int sources = is(Signal::sdp) + is(Signal::sdn) + is(Signal::ref);
   if (sources > 1) return "node l is tied to two sources at once (ref, sdp, sdn)";
   if (is(Signal::lk) && sources > 0) return "the amplifier's output is tied to a source through lk and ref, sdp or sdn";
   if (is(Signal::integrate) && is(Signal::cmp)) return "the amplifier's output is tied to the level vcb through int and cmp";
   if (is(Signal::ssl) && is(Signal::sbl)) return "the source line is tied to the bit line through ssl and sbl";
+  if (is(Signal::sbl) && (is(Signal::sdp) || is(Signal::sdn))) return "the bit line is tied to a source through sbl and sdp or sdn";
+  if (is(Signal::az) && is(Signal::cmp) && is(Signal::rst) && !is(Signal::iso)) return "the amplifier's output is tied to the level vcb through az, rst and cmp";
+  if (is(Signal::lk) && is(Signal::wl) && (is(Signal::ssl) || is(Signal::sbl))) return "the amplifier's output is tied to the driven line through lk";
   if (is(Signal::wl) && sources > 0 && (is(Signal::ssl) || is(Signal::sbl))) return "the driven line is tied to a source";
   return std::nullopt;
 }
 
-// Walks through the program with made-up decisions: nothing that conflict() names may happen, the latch is on where the program decides, every expression can
+namespace {
+
+// Walks through the program with made-up decisions: nothing that short_circuit() names may happen, the latch is on where the program decides, every expression can
 // be evaluated, and the program ends.
 void check(const TomlFile& file, const ControlProgram& program) {
   constexpr int patterns = 8;
@@ -92,9 +97,10 @@ void check(const TomlFile& file, const ControlProgram& program) {
       RandomStream random(static_cast<std::uint64_t>(pattern), 0, 0, 0, Purpose::test);
       int decisions = 0;
       for (int guard = 0; !state.ended(); ++guard) {
-        if (guard > 20000) throw file.error("step", "the steps never reach \"end\"");
+        if (guard > 1000000) throw file.error("step", "the steps never reach \"end\"");
         where = "step." + state.step().name;
         const Phase& phase = state.phase();
+        bool latched = false;
         for (size_t e = 0; e < phase.events.size(); ++e) {
           const Event& event = phase.events[e];
           where = "phase." + phase.name;
@@ -102,12 +108,14 @@ void check(const TomlFile& file, const ControlProgram& program) {
           if (!std::isfinite(value)) throw file.error(where, fmt::format("\"{}\" is not a number", event.value));
           if (!event.is_level() && value != 0.0 && value != 1.0)
             throw file.error(where, fmt::format("{}={} gives {}: a control line is 0 or 1", signal_names[static_cast<size_t>(event.target)], event.value, value));
+          if (event.target == static_cast<int>(Signal::lat) && value != 0.0 && !on[static_cast<size_t>(Signal::lat)]) latched = true;
           if (!event.is_level()) on[static_cast<size_t>(event.target)] = value != 0.0;
           if (e + 1 < phase.events.size() && phase.events[e + 1].time == event.time) continue;
-          if (const auto what = conflict(on)) throw file.error(where, fmt::format("at {} {}", format_quantity(event.time, "s"), *what));
+          if (const auto what = short_circuit(on)) throw file.error(where, fmt::format("at {} {}", format_quantity(event.time, "s"), *what));
         }
         where = "step." + state.step().name;
         if (state.step().decides && !on[static_cast<size_t>(Signal::lat)]) throw file.error(where, "decides while the latch is off (lat=0)");
+        if (state.step().decides && !latched) throw file.error(where, "decides without turning the latch on in this step (lat was 1 before): it still holds the decision before");
         // All high, all low, a change after the third decision, alternating; the others at random.
         const bool high = pattern == 0 || (pattern == 1 ? false : pattern == 2 ? decisions < 3 : pattern == 3 ? decisions % 2 == 0 : random.uniform() < 0.5);
         decisions += state.step().decides;
@@ -139,6 +147,10 @@ ControlProgram read(TomlFile& file, const std::string& text) {
       numbers.push_back(*value);
     }
     if (numbers.empty()) throw file.error("tables", fmt::format("{} is empty", table.name));
+    const auto same = [&](const auto& named) { return named.name == table.name; };
+    if (std::any_of(program.tables.begin(), program.tables.end(), [&](const auto& t) { return t.first == table.name; }) ||
+        std::any_of(program.parameters.begin(), program.parameters.end(), same) || std::any_of(program.registers.begin(), program.registers.end(), same))
+      throw file.error("tables", fmt::format("{} is the name of two things", table.name));
     program.tables.emplace_back(table.name, std::move(numbers));
   }
   for (const std::string& name : file.tables("phase")) {
@@ -172,7 +184,14 @@ ControlProgram read(TomlFile& file, const std::string& text) {
     if (step.next.empty() || step.next.back().condition != "always") throw file.error(key, "its last `next` must be \"always: …\"");
     program.steps.push_back(std::move(step));
   }
-  program.first = find_step("first", file.text("first", ""));
+  const std::string first = file.text("first", "");
+  if (first.empty()) throw file.error("first", "must name the first step");
+  program.first = find_step("first", first);
+  for (const std::string& entry : file.text_list("require", {})) {
+    const size_t colon = entry.find(": ");
+    if (colon == std::string::npos) throw file.error("require", fmt::format("\"{}\" is not \"condition: what is wrong otherwise\"", entry));
+    program.requirements.push_back({entry.substr(0, colon), entry.substr(colon + 2)});
+  }
   file.finish();
   check(file, program);
   return program;
@@ -239,6 +258,8 @@ ControlState::ControlState(const ControlProgram& program, const ProgramInput& in
   sign_ = find("sign");
   n_ = find("n");
   q_ = find("q");
+  for (const Requirement& r : program.requirements)
+    if (evaluate(r.condition) == 0.0) throw Error(fmt::format("control program {}: {}", program.name, r.message));
   enter(step_);
 }
 
@@ -272,7 +293,10 @@ double ControlState::evaluate(const std::string& expression) const {
       return bit ? 1.0 : -1.0;
     }
     for (const auto& [table, numbers] : program_->tables)
-      if (table == name && a.size() == 1) return numbers[static_cast<size_t>(std::clamp(a[0], 0.0, static_cast<double>(numbers.size() - 1)))];
+      if (table == name && a.size() == 1) {
+        if (!(a[0] >= 0.0)) throw ExpressionError(fmt::format("{}({}): the index counts from 0", name, a[0]));
+        return numbers[static_cast<size_t>(std::min(a[0], static_cast<double>(numbers.size() - 1)))];
+      }
     return std::nullopt;
   };
   return evaluate_expression(expression, [&](std::string_view name) { return get(name); }, own);
@@ -283,14 +307,13 @@ void ControlState::assign(const std::vector<Assignment>& assignments) {
     const int at = find(a.name);
     const bool is_register = std::any_of(program_->registers.begin(), program_->registers.end(), [&](const Assignment& r) { return r.name == a.name; });
     if (at < 0 || !is_register) throw ExpressionError(fmt::format("\"{}\" is not a register of this program", a.name));
-    values_[static_cast<size_t>(at)].second = evaluate(a.value);
+    const double value = evaluate(a.value);
+    if (!(std::abs(value) < 1e9)) throw ExpressionError(fmt::format("{} = {} gives {}: beyond what a register holds", a.name, a.value, value));
+    values_[static_cast<size_t>(at)].second = value;
   }
 }
 
-double ControlState::value(const Event& event) const {
-  const double v = evaluate(event.value);
-  return v;
-}
+double ControlState::value(const Event& event) const { return evaluate(event.value); }
 
 double ControlState::initial_level(Level level) const {
   switch (level) {
@@ -302,7 +325,11 @@ double ControlState::initial_level(Level level) const {
   return 0.0;
 }
 
-int ControlState::code() const { return static_cast<int>(std::lround(evaluate(program_->result))); }
+int ControlState::code() const {
+  const double value = evaluate(program_->result);
+  if (!(std::abs(value) < 1e9)) throw ExpressionError(fmt::format("result = {} gives {}: not a code", program_->result, value));
+  return static_cast<int>(std::lround(value));
+}
 
 void ControlState::enter(int step) {
   step_ = step;

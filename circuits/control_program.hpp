@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,11 +49,16 @@ struct Step {
   std::vector<Transition> next;
 };
 
+struct Requirement {
+  std::string condition, message;  // expression of what the program is given; what is wrong when it is 0
+};
+
 struct ControlProgram {
   std::string name, about;
   double edge;  // [s] rise and fall time of the control lines
   std::vector<Assignment> parameters, registers;
   std::vector<std::pair<std::string, std::vector<double>>> tables;
+  std::vector<Requirement> requirements;
   std::vector<Phase> phases;
   std::vector<Step> steps;
   std::string result;  // expression: the signed code
@@ -63,6 +69,9 @@ struct ControlProgram {
   bool pulses_word_lines(int step) const;              // whether the step switches the word lines on
   double word_line_on_time() const;                    // [s] of the first phase that pulses the word lines. Throws Error when there is none
 };
+
+// What the control lines that are high tie together and may not, as a message.
+std::optional<std::string> short_circuit(const std::array<bool, signal_count>& on);
 
 // Reads a program from TOML. Throws ConfigError for an unknown phase, step, control line or level, an expression that cannot be evaluated, events out of order
 // or beyond the phase, a program that ties two sources together, that decides while the latch is off, or whose steps never reach "end".

@@ -7,7 +7,9 @@
 #include <limits>
 
 #include "circuits/column_file.hpp"
+#include "circuits/expression.hpp"
 #include "core/errors.hpp"
+#include "core/units.hpp"
 
 namespace mho::circuits {
 namespace {
@@ -167,7 +169,7 @@ class Controller {
     if (now.decides) {
       step.joule[comparator] += step.joule[amplifier];
       step.joule[amplifier] = 0.0;
-      step.decision = v[5] > v[6] ? 1 : -1;
+      step.decision = std::abs(v[5] - v[6]) < 0.5 * circuit_.v_dd ? 0 : v[5] > v[6] ? 1 : -1;
       step.v_decision = at_latch_;
     }
     for (size_t c = 0; c < component_count; ++c) record.joule[c] += step.joule[c];
@@ -196,6 +198,7 @@ class Controller {
     has_word_line_ = false;
     for (const Event& e : phase.events) {
       const double value = state_.value(e), at = t + e.time;
+      check_event(e, value);
       if (e.is_level()) {
         queue(at, first_level_ + static_cast<size_t>(e.target) - signal_count, value, slow_edge());
         continue;
@@ -217,6 +220,18 @@ class Controller {
     }
     corners_.push_back(t + slow_edge());
     apply(t);
+  }
+  // The file was checked with its own parameters; these are those of the run.
+  void check_event(const Event& e, double value) {
+    const auto refuse = [&](const std::string& what) { throw Error(fmt::format("control program {}, step {}, at {}: {}", program_.name, state_.step().name, format_quantity(e.time, "s"), what)); };
+    if (!std::isfinite(value)) refuse(fmt::format("\"{}\" is not a number", e.value));
+    if (e.is_level()) return;
+    const auto target = static_cast<size_t>(e.target);
+    if (value != 0.0 && value != 1.0) refuse(fmt::format("{}={} gives {}: a control line is 0 or 1", signal_names[target], e.value, value));
+    on_[target] = value != 0.0;
+    const bool last_of_its_time = &e == &state_.phase().events.back() || (&e)[1].time != e.time;
+    if (!last_of_its_time) return;
+    if (const auto what = short_circuit(on_)) refuse(*what);
   }
   double slow_edge() const { return 5.0 * program_.edge; }
   void queue(double t, size_t source, double level, double edge) {
@@ -264,6 +279,7 @@ class Controller {
   std::vector<std::string> sources_;
   Ramps ramps_;
   std::array<size_t, signal_count> line_source_{};
+  std::array<bool, signal_count> on_{};
   size_t first_level_ = 0, first_driver_ = 0;
   std::vector<std::string> watched_;
   std::vector<Meter> meters_;
@@ -291,7 +307,7 @@ ConversionSetup column_setup(const CircuitParams& circuit, const ControlProgram&
   return {circuit, program, column_part(circuit, input), program_input(circuit, input.point, input.levels.size()), {}};
 }
 
-ConversionRecord run_conversion(spice::Session& session, const ConversionSetup& setup, const ConversionOptions& options, ConversionWaveform* waveform) {
+ConversionRecord run_conversion(spice::Session& session, const ConversionSetup& setup, const ConversionOptions& options, ConversionWaveform* waveform) try {
   Controller controller(setup, waveform);
   spice::TransientRequest request;
   request.name = "conversion by " + setup.program.name;
@@ -305,10 +321,13 @@ ConversionRecord run_conversion(spice::Session& session, const ConversionSetup& 
                            [&](double t, std::span<const double> v) { controller.accepted(t, v); },
                            [&](double t) { return controller.next_edge(t); }, [&] { return controller.done(); }};
   const spice::TransientStats stats = session.transient(request, hooks);
+  if (!controller.done()) throw Error(fmt::format("control program {}: has not ended after {}, the longest run", setup.program.name, format_quantity(request.t_stop, "s")));
   ConversionRecord record = controller.finish();
   record.cpu_seconds = stats.cpu_seconds;
   record.time_points = stats.accepted;
   return record;
+} catch (const ExpressionError& e) {
+  throw Error(fmt::format("control program {}: {}", setup.program.name, e.what()));
 }
 
 ConversionRecord run_conversion(spice::Session& session, const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input,

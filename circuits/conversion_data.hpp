@@ -65,7 +65,7 @@ struct StepRecord {
   double v_line;   // [V] minus VREF
   double v_x, v_l, v_cib;  // [V] absolute: amplifier input, left plate of C_sample, far plate of C_integ
   std::array<double, component_count> joule;  // [J] during the step; bias not yet shared
-  int decision = 0;         // +1 or −1 of the latch at the end of a step that decides
+  int decision = 0;         // +1 or −1 of the latch at the end of a step that decides; 0: it was undecided, or the step does not decide
   double v_decision = 0.0;  // [V] minus VREF: out when the latch was turned on in it
 };
 

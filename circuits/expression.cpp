@@ -45,7 +45,16 @@ class Parser {
     if (!take(token)) fail();
   }
 
+  // Counts how deep the recursion is: a text of brackets or signs must not exhaust the stack.
+  struct Depth {
+    explicit Depth(Parser& parser) : parser_(parser) {
+      if (++parser_.depth_ > 200) throw ExpressionError(fmt::format("\"{}…\" is nested too deeply", parser_.text_.substr(0, 40)));
+    }
+    ~Depth() { --parser_.depth_; }
+    Parser& parser_;
+  };
   double choice() {
+    const Depth depth(*this);
     const double condition = either();
     if (!take("?")) return condition;
     const double yes = choice();
@@ -102,6 +111,7 @@ class Parser {
     }
   }
   double factor() {
+    const Depth depth(*this);
     if (take("-")) return -factor();
     if (take("+")) return factor();
     if (take("!")) return factor() == 0.0;
@@ -161,6 +171,7 @@ class Parser {
   const std::function<double(std::string_view)>& parameter_;
   const ExpressionFunction& function_;
   size_t at_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace

@@ -114,7 +114,19 @@ CornerShift corner_shift(Corner corner, std::string_view device) {
   const std::vector<std::string> devices = file.tables(corner_name(corner));
   if (std::find(devices.begin(), devices.end(), device) == devices.end())
     throw ConfigError(file.path(), 0, table, "no such table");
-  file.read(table, shift);
+  // All tables of the corner are read, so that a key that does not exist is found.
+  for (const std::string& name : devices) {
+    CornerShift one;
+    file.read(fmt::format("{}.{}", corner_name(corner), name), one);
+    if (name == device) shift = one;
+  }
+  for (const Corner other : all_corners)
+    if (other != corner)
+      for (const std::string& name : file.tables(corner_name(other))) {
+        CornerShift unused;
+        file.read(fmt::format("{}.{}", corner_name(other), name), unused);
+      }
+  file.finish();
   return shift;
 }
 

@@ -15,7 +15,8 @@
 
 namespace mho::circuits {
 
-// Process corners, first letter n-channel, second p-channel: typical, slow, fast.
+// Process corners: typical, slow, fast. As in SKY130 the first letter of a skewed one is the p-channel
+// transistor: sf has a fast n and a slow p.
 enum class Corner { tt, ss, ff, sf, fs };
 inline constexpr Corner all_corners[] = {Corner::tt, Corner::ss, Corner::ff, Corner::sf,
                                          Corner::fs};

@@ -192,8 +192,12 @@ void fit_latch(NeuronModel& model, const CalibrationData& data, FitReport& repor
   for (const circuits::ConversionRecord& r : data.records)
     for (const circuits::StepRecord& s : r.steps)
       if (s.decision != 0) decisions.emplace_back(s.v_decision, s.decision);
+  report.latch_decisions = static_cast<int>(decisions.size());
+  const auto is_negative = [](const auto& d) { return d.second < 0; };
+  // With one sign alone the turn is not bracketed: it stays where it was.
+  if (std::all_of(decisions.begin(), decisions.end(), is_negative) || std::none_of(decisions.begin(), decisions.end(), is_negative)) return;
   std::sort(decisions.begin(), decisions.end());
-  auto wrong = std::count_if(decisions.begin(), decisions.end(), [](const auto& d) { return d.second < 0; });
+  auto wrong = std::count_if(decisions.begin(), decisions.end(), is_negative);
   auto best = wrong;
   // wrong: decisions on the wrong side of a threshold below all; each decision passed changes it by one.
   for (size_t i = 0; i + 1 < decisions.size(); ++i) {
@@ -204,7 +208,6 @@ void fit_latch(NeuronModel& model, const CalibrationData& data, FitReport& repor
     report.latch_bracket = decisions[i + 1].first - decisions[i].first;
   }
   report.latch_wrong = static_cast<int>(best);
-  report.latch_decisions = static_cast<int>(decisions.size());
 }
 
 }  // namespace
@@ -242,8 +245,9 @@ std::vector<ConversionError> compare_with_records(const NeuronModel& model, cons
     const double unit = lsb(model.circuit, data.inputs[i].point);
     const OdeResult sim = simulate_conversion(model, program, data.inputs[i]);
     // The two residues around the flip, and the integrated voltage around the sign decision, are what rounding to a code depends on.
-    double distance = std::abs(record.v_integrated - model.neuron.v_offset);
-    for (double v : record.v_residue) distance = std::min(distance, std::abs(v - model.neuron.v_offset));
+    const double turn = comparator_turn(model, program, data.inputs[i].point);
+    double distance = std::abs(record.v_integrated - turn);
+    for (double v : record.v_residue) distance = std::min(distance, std::abs(v - turn));
     errors[i] = {i, (sim.record.v_integrated - record.v_integrated) / unit, record.code, sim.record.code, distance / unit};
   });
   return errors;

@@ -147,6 +147,8 @@ class Conversion {
     if (event.is_level()) throw Error(fmt::format("control program {}: the behavioural model has no moving levels", program_.name));
     const size_t s = static_cast<size_t>(event.target);
     const bool level = state_.value(event) != 0.0;
+    if (level && (s == static_cast<size_t>(Signal::sbl) || s == static_cast<size_t>(Signal::lk) || s == static_cast<size_t>(Signal::rst)))
+      throw Error(fmt::format("control program {}: the behavioural model has no switch {}", program_.name, circuits::signal_names[s]));
     if (s == static_cast<size_t>(Signal::wl)) return word_line(level);
     if (s == static_cast<size_t>(Signal::lat) && level) at_latch_ = machine_.y[out];
     machine_.set(s, level, state_.decrements() > 0 ? (state_.sign() >= 0 ? 1 : -1) : 0, state_.bit() >= 0);
@@ -189,7 +191,8 @@ class Conversion {
     }
     if (state_.decrements() > 0 && !step.decides && step.name.find("integrate") != std::string::npos)
       r.v_residue.push_back(y[out]);
-    if (step.decides && state_.sign() == 0) r.v_integrated = before_decision_;
+    if (step.decides && !decided_) r.v_integrated = before_decision_;
+    decided_ = decided_ || step.decides;
     before_decision_ = y[out];
     state_.advance(decide(step));
   }
@@ -211,6 +214,7 @@ class Conversion {
   Machine machine_;
   circuits::ControlState state_;
   double before_decision_ = 0.0, at_latch_ = 0.0;
+  bool decided_ = false;
 };
 
 }  // namespace
@@ -246,6 +250,17 @@ HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgra
     machine.advance_to(begin + phase.duration);
   }
   return {machine.y[plate] - machine.y[input_node] + model.neuron.v_offset, machine.y[line], at_latch.value_or(machine.y[out])};
+}
+
+double comparator_turn(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ReadPoint& point) {
+  const std::array<int, 1> steps{program.step_index("compare")};
+  if (steps[0] < 0) throw Error(fmt::format("control program {} has no step \"compare\"", program.name));
+  double low = -0.05, high = 0.05;
+  for (int i = 0; i < 24; ++i) {
+    const double middle = 0.5 * (low + high);
+    (simulate_steps(model, program, point, {middle, point.v_trim}, steps, 0).v_out > model.neuron.v_latch ? high : low) = middle;
+  }
+  return 0.5 * (low + high);
 }
 
 double driven_line(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double v_start,

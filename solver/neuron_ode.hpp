@@ -9,6 +9,7 @@
 //   (C_i + c_b) b' − C_i x'                 = (out − b)/r_int or (VCB − b)/r_int
 //   c_out · out'                            = i · swing(out) − g_out · out − switch currents
 //   tau · i'                                = saturate(gm (v_offset − x)) − i     up to i_up, i_down
+// The switch iso, which only some programs have in series with C_integ, is not modelled: their resistance is taken as 0, their charge as none.
 // The latch decides by out − v_latch when it is turned on; what it does to out afterwards is left out.
 // Opening switches put their charge on the node that is left floating. swing() takes the drive away within 0.1 V of the swing limits.
 #pragma once
@@ -50,6 +51,9 @@ struct HeldState {
 };
 HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ReadPoint& point, const HeldState& start,
                          std::span<const int> steps, int decrement_sign);
+
+// Integrated voltage [V] at which the latch turns, by the program's step "compare". Throws Error when it has none.
+double comparator_turn(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ReadPoint& point);
 
 // The pulse phase alone: line voltage just before the word lines fall, from a line at v_start. t_on [s].
 double driven_line(const NeuronModel& model, std::span<const double> conductance, std::span<const std::int8_t> levels, double v_read, double v_start,

@@ -84,17 +84,6 @@ Table decrement_table(const NeuronModel& model, const ControlProgram& program, c
   return table;
 }
 
-// Integrated voltage at which the comparator turns.
-double comparator_threshold(const NeuronModel& model, const ControlProgram& program, const circuits::ReadPoint& point) {
-  const std::array<int, 1> steps{step(program, "compare")};
-  double low = -0.05, high = 0.05;
-  for (int i = 0; i < 24; ++i) {
-    const double middle = 0.5 * (low + high);
-    (simulate_steps(model, program, point, {middle, point.v_trim}, steps, 0).v_out > model.neuron.v_latch ? high : low) = middle;
-  }
-  return 0.5 * (low + high);
-}
-
 double duration(const ControlProgram& program, const char* name) {
   return program.phases[static_cast<size_t>(program.steps[static_cast<size_t>(step(program, name))].phase)].duration;
 }
@@ -139,7 +128,7 @@ PhaseMap make_phase_map(const NeuronModel& leaking, const OperatingPoint& point,
   // The first pulse closes C_integ around the amplifier: its injection is what out starts from.
   const std::array<int, 2> begin{step(program, "initialise"), step(program, "pulse")};
   map.out_initial = simulate_steps(model, program, read, {0.0, point.v_trim}, begin, 0).v_integ;
-  map.adc.threshold = comparator_threshold(model, program, read);
+  map.adc.threshold = comparator_turn(model, program, read);
   for (const int sign : {1, -1}) {
     const Table table = decrement_table(model, program, read, sign, reach);
     std::vector<double>& thresholds = sign > 0 ? map.adc.up : map.adc.down;

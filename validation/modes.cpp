@@ -23,6 +23,7 @@ circuits::ControlProgram mode_program(const std::string& name) { return circuits
 std::vector<circuits::ConversionRecord> run_modes(const std::vector<circuits::ConversionSetup>& setups, const ModeSettings& settings, const std::string& title) {
   RunSettings run;
   run.ngspice.tolerance = settings.tolerance;
+  run.ngspice.fast = true;
   run.workers = settings.workers;
   run.timeout = 1800;
   run.title = title;

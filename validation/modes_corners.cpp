@@ -9,6 +9,8 @@
 
 #include "circuits/mismatched_netlist.hpp"
 #include "circuits/model_card.hpp"
+#include "circuits/spice/worker_pool.hpp"
+#include "core/errors.hpp"
 #include "core/statistics.hpp"
 #include "validation/conversion_runs.hpp"
 #include "validation/converter_thresholds.hpp"
@@ -37,6 +39,33 @@ struct Verdict {
   }
 };
 
+// Resistance between two nodes at VREF of the smallest transmission gate, at the supply of the condition, and of what would take its place where that does not conduct:
+// a thick-oxide n-channel switch driven to `io_supply`.
+constexpr double io_supply = 2.5;       // [V]
+constexpr double longest_phase = 18e-9;  // [s] restore
+struct Switches {
+  double gate = 0.0, io = 0.0;  // [ohm]
+};
+Switches switches_at(const Condition& c) {
+  const circuits::CircuitParams circuit = mode_circuit();
+  circuits::Transistors transistors;
+  transistors.models = circuits::card_text(c.corner);
+  const std::string netlist = circuits::subcircuit_text(transistors) +
+                              fmt::format("vdd vdd 0 {:.17g}\nvio io 0 {:.17g}\nva a 0 {:.17g}\nvb b a 0.01\nvc c a 0.01\nx1 b a vdd 0 vdd tgate_small\nmio a io c 0 n50 w=1u l=0.5u\n",
+                                          circuit.v_dd * c.supply, io_supply, circuit.v_ref);
+  Switches result;
+  spice::run_in_workers(1, {.workers = 1}, [&](size_t) {
+    spice::Session session;
+    const auto op = session.analyse({"switches", netlist, {{"op", {"vb#branch", "vc#branch"}}}, fmt::format("temp={} reltol=1e-6", c.temperature)});
+    return fmt::format("{:.17g} {:.17g}", 0.01 / std::abs(op.front().value("vb#branch")), 0.01 / std::abs(op.front().value("vc#branch")));
+  }, [&](size_t, spice::TaskOutcome outcome) {
+    if (!outcome.ok) throw NumericalError("resistance of the switches: " + outcome.error);
+    const size_t space = outcome.result.find(' ');
+    result = {std::stod(outcome.result.substr(0, space)), std::stod(outcome.result.substr(space))};
+  });
+  return result;
+}
+
 circuits::ConversionSetup at(const Condition& c, const circuits::ControlProgram& program, double v, int max_code) {
   circuits::CircuitParams circuit = mode_circuit();
   circuit.v_dd *= c.supply;
@@ -51,6 +80,7 @@ circuits::ConversionSetup at(const Condition& c, const circuits::ControlProgram&
 std::vector<circuits::ConversionRecord> run_at(double temperature, const std::vector<circuits::ConversionSetup>& setups, const ModeSettings& settings, const std::string& title) {
   RunSettings run;
   run.ngspice.tolerance = settings.tolerance;
+  run.ngspice.fast = true;
   run.ngspice.temperature = temperature;
   run.workers = settings.workers;
   run.timeout = 1800;
@@ -72,8 +102,10 @@ Section validate_corners(const ModeSettings& settings) {
     for (double temperature : {-40.0, 27.0, 125.0})
       for (double supply : {0.9, 1.0, 1.1}) conditions.push_back({corner, temperature, supply});
   Section s{"corners", {}, {}, {}, {}};
-  s.text = fmt::format("decrement {:.0f} mV, {} codes of each sign; limits INL and DNL {} LSB\n{:<28}{:>24}{:>30}\n{:<6}{:>8}{:>10}    {:>8}{:>8}{:>9}{:>10}{:>8}{:>9}{:>9}\n", 1e3 * decrement,
-                       codes, limit, "", "unary", "binary, 33 levels", "corner", "[°C]", "VDD [V]", "INL", "DNL", "missing", "INL", "DNL", "missing", "signs");
+  s.text = fmt::format("decrement {:.0f} mV, {} codes of each sign; limits INL and DNL {} LSB\n{:<28}{:>24}{:>30}\n{:<6}{:>8}{:>10}    {:>8}{:>8}{:>9}{:>10}{:>8}{:>9}{:>9}{:>14}{:>16}\n", 1e3 * decrement,
+                       codes, limit, "", "unary", "binary, 33 levels", "corner", "[°C]", "VDD [V]", "INL", "DNL", "missing", "INL", "DNL", "missing", "signs", "switch [kohm]", "at 2.5 V [kohm]");
+  std::string high;  // conditions whose smallest gate hardly conducts
+  double io_worst = 0.0;
   for (const Condition& c : conditions) {
     const std::string name = fmt::format("{} {:.0f} °C {:.2f} V", circuits::corner_name(c.corner), c.temperature, nominal.v_dd * c.supply);
     std::vector<circuits::ConversionSetup> setups{at(c, ramp, lsb * (codes + 6), codes + 40), at(c, ramp, -lsb * (codes + 6), codes + 40)};
@@ -91,17 +123,25 @@ Section validate_corners(const ModeSettings& settings) {
       search.wrong_signs += std::abs(above) > 0.5 * lsb && (above > 0) != (r.sign > 0);
       search.undecided += r.undecided;
     }
-    s.text += fmt::format("{:<6}{:>7.0f}{:>10.2f}    {:>8.2f}{:>8.2f}{:>9}{:>10.2f}{:>8.2f}{:>9}{:>9}\n", circuits::corner_name(c.corner), c.temperature, nominal.v_dd * c.supply, unary.inl, unary.dnl,
-                          unary.missing, search.inl, search.dnl, search.missing, search.wrong_signs);
-    s.json["conditions"].push_back(Json{{"name", name}, {"unary_inl", unary.inl}, {"unary_dnl", unary.dnl}, {"binary_inl", search.inl}, {"binary_dnl", search.dnl}});
+    const Switches ohm = switches_at(c);
+    io_worst = std::max(io_worst, ohm.io);
+    s.text += fmt::format("{:<6}{:>7.0f}{:>10.2f}    {:>8.2f}{:>8.2f}{:>9}{:>10.2f}{:>8.2f}{:>9}{:>9}{:>14.4g}{:>16.4g}\n", circuits::corner_name(c.corner), c.temperature, nominal.v_dd * c.supply, unary.inl, unary.dnl,
+                          unary.missing, search.inl, search.dnl, search.missing, search.wrong_signs, 1e-3 * ohm.gate, 1e-3 * ohm.io);
+    s.json["conditions"].push_back(Json{{"name", name}, {"unary_inl", unary.inl}, {"unary_dnl", unary.dnl}, {"binary_inl", search.inl}, {"binary_dnl", search.dnl}, {"switch", quantity(ohm.gate, "ohm")}, {"switch_io", quantity(ohm.io, "ohm")}});
     const auto miss = [&](const char* what, const Verdict& v) {
       if (v.inl > limit || v.dnl > limit || v.missing > 0 || v.wrong_signs > 0)
         s.missed.push_back(fmt::format("corners, {}, {}: INL {:.2f}, DNL {:.2f}, {} codes missing, {} wrong signs", what, name, v.inl, v.dnl, v.missing, v.wrong_signs));
     };
+    // Longer than a phase with C_integ in series with C_sample.
+    const double series = nominal.c_sample * nominal.c_integ / (nominal.c_sample + nominal.c_integ);
+    if (ohm.gate * series > longest_phase) high += (high.empty() ? "" : "; ") + name;
     if (unary.reached < codes) s.missed.push_back(fmt::format("corners, unary, {}: {} of {} codes reached", name, unary.reached, codes));
     miss("unary", unary);
     miss("binary", search);
   }
+  if (!high.empty())
+    s.text += fmt::format("At these the smallest gate needs more than {:.0f} ns to share the charge of C_sample: {}.\nWhat would mend it: thick-oxide n-channel switches (1 um / 0.5 um) driven to {} V, "
+                          "at most {:.1f} kohm at VREF over all conditions (last column; their charge injection was not run).\n", 1e9 * longest_phase, high, io_supply, 1e-3 * io_worst);
   return s;
 }
 

@@ -171,7 +171,7 @@ WaveformPair waveform_pair(const CalibrationSettings& s, const solver::NeuronMod
 }
 
 CacheKey calibration_key(const CalibrationSettings& s, const std::string& program_text) {
-  CacheKey key("calibration 7");  // raised whenever the fit computes something else from the same conversions
+  CacheKey key("calibration 8");  // raised whenever the fit computes something else from the same conversions
   for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
   key.add("netlist", circuits::subcircuit_text()).add("program", program_text).add("seed", static_cast<std::int64_t>(s.seed));
   key.add("lines", std::int64_t{s.line_runs}).add("line program", read_text_file(data_path(line_program))).add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("options", circuits::ngspice_options(run_settings(s, "", s.tolerance).ngspice));
