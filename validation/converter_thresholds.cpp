@@ -11,14 +11,15 @@ namespace {
 
 const circuits::Step& step_of(const circuits::ControlProgram& program, const circuits::StepRecord& record) { return program.steps[static_cast<size_t>(record.step)]; }
 
-// Comparisons of a conversion: the residue before and the output at the end.
+// Comparisons of a conversion: the residue before, out when the latch was turned on, and what it decided (0: nothing).
 struct Comparison {
   double residue, out;
+  int decision;
 };
 std::vector<Comparison> comparisons(const circuits::ControlProgram& program, const circuits::ConversionRecord& record) {
   std::vector<Comparison> all;
   for (size_t i = 1; i < record.steps.size(); ++i)
-    if (step_of(program, record.steps[i]).decides) all.push_back({record.steps[i - 1].v_out, record.steps[i].v_out});
+    if (step_of(program, record.steps[i]).decides) all.push_back({record.steps[i - 1].v_out, record.steps[i].v_decision, record.steps[i].decision});
   return all;
 }
 
@@ -30,15 +31,31 @@ circuits::ConversionSetup converter_setup(const circuits::CircuitParams& circuit
   return setup;
 }
 
-double comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records) {
-  Comparison below{-INFINITY, 0.0}, above{INFINITY, 0.0};
+ComparatorTurn comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records) {
+  Comparison below{-INFINITY, -INFINITY, 0}, above{INFINITY, INFINITY, 0};
+  double highest = -INFINITY, lowest = INFINITY;  // out
+  ComparatorTurn turn;
   for (const auto& record : records)
     for (const Comparison& c : comparisons(program, record)) {
-      if (c.out <= 0.0 && c.residue > below.residue) below = c;
-      if (c.out > 0.0 && c.residue < above.residue) above = c;
+      turn.undecided += c.decision == 0;
+      if (c.decision < 0 && c.residue > below.residue) below = c;
+      if (c.decision > 0 && c.residue < above.residue) above = c;
+      if (c.decision < 0) highest = std::max(highest, c.out);
+      if (c.decision > 0) lowest = std::min(lowest, c.out);
     }
-  if (!std::isfinite(below.residue) || !std::isfinite(above.residue)) return std::numeric_limits<double>::quiet_NaN();
-  return below.residue + (above.residue - below.residue) * (-below.out) / (above.out - below.out);
+  turn.residue = turn.v_latch = turn.bracket = std::numeric_limits<double>::quiet_NaN();
+  if (below.decision == 0 || above.decision == 0) return turn;
+  turn.v_latch = 0.5 * (highest + lowest);
+  turn.bracket = above.residue - below.residue;
+  const double share = above.out > below.out ? std::clamp((turn.v_latch - below.out) / (above.out - below.out), 0.0, 1.0) : 0.5;
+  turn.residue = below.residue + turn.bracket * share;
+  return turn;
+}
+
+int wrong_decisions(const circuits::ControlProgram& program, const circuits::ConversionRecord& record, double turn, double margin) {
+  int wrong = 0;
+  for (const Comparison& c : comparisons(program, record)) wrong += std::abs(c.residue - turn) > margin && (c.residue > turn ? 1 : -1) != c.decision;
+  return wrong;
 }
 
 std::vector<double> ramp_thresholds(const circuits::ConversionRecord& ramp, double turn, int codes) {
@@ -65,23 +82,27 @@ int code_from(const std::array<std::vector<double>, 2>& thresholds, double turn,
   return p == 0 ? code : -code;
 }
 
-BinaryThresholds binary_thresholds(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records) {
+BinaryThresholds binary_thresholds(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records, double turn) {
   BinaryThresholds found;
-  found.turn = comparator_turn(program, records);
-  std::array<std::vector<double>, 2> sum, count;
+  std::array<std::vector<double>, 2> sum, count, least, most;
   const auto add = [&](size_t polarity, int code, double magnitude) {
     if (code < 1) return;
     const size_t k = static_cast<size_t>(code);
     if (sum[polarity].size() < k) {
       sum[polarity].resize(k, 0.0);
       count[polarity].resize(k, 0.0);
+      least[polarity].resize(k, INFINITY);
+      most[polarity].resize(k, -INFINITY);
     }
     sum[polarity][k - 1] += magnitude;
     count[polarity][k - 1] += 1.0;
+    least[polarity][k - 1] = std::min(least[polarity][k - 1], magnitude);
+    most[polarity][k - 1] = std::max(most[polarity][k - 1], magnitude);
+    found.spread = std::max(found.spread, most[polarity][k - 1] - least[polarity][k - 1]);
   };
   for (const auto& record : records) {
     double up = INFINITY, down = INFINITY;  // how far the input may rise and fall
-    for (const Comparison& c : comparisons(program, record)) (c.out > 0.0 ? down : up) = std::min(c.out > 0.0 ? down : up, std::abs(c.residue - found.turn));
+    for (const Comparison& c : comparisons(program, record)) (c.decision > 0 ? down : up) = std::min(c.decision > 0 ? down : up, std::abs(c.residue - turn));
     const size_t polarity = record.sign >= 0 ? 0 : 1;
     const double magnitude = polarity == 0 ? record.v_integrated : -record.v_integrated;
     const double lower = polarity == 0 ? down : up, upper = polarity == 0 ? up : down;
@@ -104,6 +125,11 @@ ConverterLine converter_line(const std::vector<double>& thresholds, int codes) {
   line.codes = static_cast<int>(k.size());
   if (line.codes < 3) return line;
   const Line fit = fit_line(k, t);
+  if (!(fit.slope > 0.0)) {  // no converter: every code is missing
+    line.missing = line.codes;
+    line.inl = line.dnl = INFINITY;
+    return line;
+  }
   line.lsb = fit.slope;
   line.offset = fit.intercept / fit.slope;
   for (size_t i = 0; i < k.size(); ++i) {
@@ -112,6 +138,8 @@ ConverterLine converter_line(const std::vector<double>& thresholds, int codes) {
       line.inl = inl;
       line.inl_code = static_cast<int>(k[i]);
     }
+    // Codes between two known thresholds need a place each.
+    if (i > 0 && k[i] != k[i - 1] + 1) line.missing += (t[i] - t[i - 1]) / fit.slope < k[i] - k[i - 1] - 0.5;
     if (i == 0 || k[i] != k[i - 1] + 1) continue;
     const double step = (t[i] - t[i - 1]) / fit.slope;
     line.missing += step <= 0.0;

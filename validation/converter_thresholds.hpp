@@ -10,8 +10,16 @@ namespace mho::validation {
 // A conversion of `v_preset` [V at out, minus VREF] without an array, by a program with that parameter.
 circuits::ConversionSetup converter_setup(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ReadPoint& point, double v_preset);
 
-// Integrated voltage at which the comparator turns [V]: where the output at the end of a comparison crosses VREF, between the nearest residues of all records.
-double comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records);
+// Where the decisions of the records turn, by what the latch decided.
+struct ComparatorTurn {
+  double v_latch = 0.0;    // [V] out when the latch is turned on: between the highest that it took for negative and the lowest that it took for positive
+  double residue = 0.0;    // [V] integrated voltage that brings out there, on the straight line between the two nearest residues. NAN: decisions of one sign only
+  double bracket = 0.0;    // [V] of residue between those two; negative: they overlap
+  int undecided = 0;
+};
+ComparatorTurn comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records);
+// Comparisons whose residue is further than `margin` [V] from the turn, on the other side than the decision.
+int wrong_decisions(const circuits::ControlProgram& program, const circuits::ConversionRecord& record, double turn, double margin);
 
 // thresholds[k − 1]: magnitude of the integrated voltage at which code ±k begins [V], from one ramp; as many as the ramp reaches, `codes` at most.
 std::vector<double> ramp_thresholds(const circuits::ConversionRecord& ramp, double turn, int codes);
@@ -20,13 +28,13 @@ int code_from(const std::array<std::vector<double>, 2>& thresholds, double turn,
 
 struct BinaryThresholds {
   std::array<std::vector<double>, 2> thresholds;  // NAN where no conversion touches one
-  double turn = 0.0;                              // [V]
+  double spread = 0.0;                            // [V] largest difference between two conversions' estimates of the same threshold
 };
-BinaryThresholds binary_thresholds(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records);
+BinaryThresholds binary_thresholds(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records, double turn);
 
 // Linearity after gain and offset of one polarity: INL is the largest distance of a threshold from the straight line, DNL that of a step from the line's.
 struct ConverterLine {
-  int codes = 0, missing = 0;         // thresholds found, and codes without an interval
+  int codes = 0, missing = 0;         // thresholds found; codes without an interval, or whose place between two known thresholds is too narrow by half a code
   double lsb = 0.0, offset = 0.0;     // [V], [LSB]
   double inl = 0.0, dnl = 0.0;        // [LSB]
   int inl_code = 0, dnl_code = 0;

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
 #include "core/json_file.hpp"
 #include "core/random.hpp"
+#include "core/statistics.hpp"
 #include "validation/modes.hpp"
 
 namespace mho::validation {
@@ -27,23 +29,25 @@ void smaller_swing(EnergyDesign& d) {
   d.circuit.wl_low = 0.9;
   d.circuit.wl_high = d.circuit.v_dd_wl = 2.8;
 }
-// Half of the conduction loss; the smaller C_integ keeps the voltage of a code at the output.
+// A quarter of the conduction loss; the smaller C_integ keeps the voltage of a code at the output.
 void lower_read_voltage(EnergyDesign& d) {
-  d.v_read = 0.2;
-  d.circuit.c_integ = 139e-15;
+  d.v_read = 0.15;
+  d.circuit.c_integ = 104e-15;
 }
-// Word lines stay on between the bits: only the last sample of the last bit lets them fall.
-void one_pulse(circuits::ControlProgram& program) {
+// Word lines fall after each bit.
+void pulse_per_bit(circuits::ControlProgram& program) {
   for (circuits::Phase& phase : program.phases)
     for (circuits::Event& e : phase.events)
       if (phase.name == "integrate" && e.target == static_cast<int>(circuits::Signal::wl))
-        e.value = "n<1&&(sample<pulse_multiplier*2^bit||bit+1<bits)";
-  program.text += "# one word line pulse\n";  // a program is known by its text
+        e.value = "n<1&&sample<pulse_multiplier*2^bit";
+  program.text += "# a word line pulse for each bit\n";  // a program is known by its text
 }
 std::string half_current_amplifier() {
   std::string text = read_text_file(data_path("netlists/ota.sub"));
   const std::string reference = "iref vdd bn 3u";
-  text.replace(text.find(reference), reference.size(), "iref vdd bn 1.5u");
+  const size_t at = text.find(reference);
+  if (at == std::string::npos) throw Error("netlists/ota.sub: has no line \"" + reference + "\" to halve");
+  text.replace(at, reference.size(), "iref vdd bn 1.5u");
   return text;
 }
 
@@ -101,6 +105,40 @@ circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::Col
   return setup;
 }
 
+DesignLevels design_levels(const EnergyDesign& design, const std::vector<circuits::ColumnInput>& columns,
+                           const std::vector<circuits::ConversionRecord>& records, double full_scale) {
+  const double ratio = design.circuit.c_sample / design.circuit.c_integ;
+  std::vector<double> sum, integrated;
+  std::array<double, 2> step{}, count{};  // of each sign
+  for (size_t i = 0; i < records.size(); ++i) {
+    sum.push_back(design.v_read * ideal_sum(columns[i]));
+    integrated.push_back(records[i].v_integrated);
+    double before = records[i].v_integrated;
+    for (double v : records[i].v_residue) {
+      const size_t sign = records[i].sign > 0 ? 0 : 1;
+      step[sign] += v - before;
+      count[sign] += 1.0;
+      before = v;
+    }
+  }
+  if (count[0] == 0.0 || count[1] == 0.0) throw Error("levels of " + design.name + ": the columns that set them have sums of one sign only");
+  const double down = step[0] / count[0], up = step[1] / count[1];  // [V] a decrement from above, from below
+  const Line line = fit_line(sum, integrated);
+  DesignLevels levels;
+  // Each of the 2^bits − 1 samples adds ratio times what the reference lies lower.
+  levels.v_trim = line.intercept / (ratio * full_scale_code);
+  levels.v_pedestal = 0.5 * (down + up) / ratio;
+  const double wanted = line.slope * design.v_read * full_scale / (max_code + 0.5);
+  levels.decrement_gain = wanted / (0.5 * (up - down));
+  return levels;
+}
+
+void set_levels(EnergyDesign& design, const DesignLevels& levels) {
+  design.v_trim = levels.v_trim;
+  design.v_pedestal = levels.v_pedestal;
+  design.decrement_gain = levels.decrement_gain;
+}
+
 circuits::ControlProgram with_duration(circuits::ControlProgram program, const std::string& phase,
                                        double duration) {
   for (circuits::Phase& p : program.phases) {
@@ -123,8 +161,6 @@ EnergyDesign baseline_design(Converter converter) {
   d.circuit.rows = 256;
   d.circuit.c_line = 20e-15;  // the line is driven in every sample, so nothing need hold it
   d.program = mode_program("baseline_" + suffix(converter));
-  d.v_trim = 0.74e-3;
-  d.v_pedestal = 1.72e-3;
   return d;
 }
 
@@ -134,9 +170,6 @@ EnergyDesign low_energy_design(Converter converter) {
   d.program = mode_program("low_energy_" + suffix(converter));
   smaller_swing(d);
   lower_read_voltage(d);
-  d.decrement_gain = 1.02;
-  d.v_trim = -1.1e-3;
-  d.v_pedestal = 1.86e-3;
   return d;
 }
 
@@ -149,8 +182,7 @@ std::vector<EnergyDesign> lever_designs(Converter converter) {
     levers.push_back(std::move(d));
   };
   lever("word lines 0.9 to 2.8 V", smaller_swing);
-  lever("one word line pulse for all bits", [](EnergyDesign& d) { one_pulse(d.program); });
-  lever("v_read 0.2 V, C_integ 139 fF", lower_read_voltage);
+  lever("v_read 0.15 V, C_integ 104 fF", lower_read_voltage);
   lever("compare 6 ns, restore 7 ns", [](EnergyDesign& d) {
     d.program = with_duration(with_duration(d.program, "compare", 6e-9), "restore", 7e-9);
   });
@@ -159,6 +191,7 @@ std::vector<EnergyDesign> lever_designs(Converter converter) {
     for (const char* phase : {"sample", "integrate", "decrement"})
       d.program = with_duration(d.program, phase, 8e-9);
   });
+  lever("the other way: a word line pulse for each bit", [](EnergyDesign& d) { pulse_per_bit(d.program); });
   lever("not taken: 17/104 fF", [](EnergyDesign& d) {
     d.circuit.c_sample = 17e-15;
     d.circuit.c_integ = 104e-15;

@@ -31,7 +31,7 @@ struct EnergyDesign {
                             // decrement levels: makes the signs alike
 };
 
-// 34/208 fF, word lines from 0 to 3.3 V once per bit, phases of 10 ns
+// 34/208 fF, word lines from 0 to 3.3 V once a conversion, phases of 10 ns; levels not calibrated
 // (netlists/programs/baseline_*.toml).
 EnergyDesign baseline_design(Converter converter);
 // The same codes at less energy (netlists/programs/low_energy_*.toml).
@@ -50,6 +50,16 @@ double full_scale_sum(std::uint64_t seed, int rows = 256);
 
 circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::ColumnInput column,
                                        double full_scale);
+
+// Levels of a design from records of unary conversions of `columns` with all levels at 0 and gain 1:
+// trim and gain from the straight line of integrated voltages over ideal sums, pedestal from the mean
+// of the decrements of both signs. Throws Error when one sign has no decrements.
+struct DesignLevels {
+  double v_trim = 0.0, v_pedestal = 0.0, decrement_gain = 1.0;  // [V], [V], [1]
+};
+DesignLevels design_levels(const EnergyDesign& design, const std::vector<circuits::ColumnInput>& columns,
+                           const std::vector<circuits::ConversionRecord>& records, double full_scale);
+void set_levels(EnergyDesign& design, const DesignLevels& levels);
 
 // The program with one phase of another length; events keep their distance from the start, a latch
 // clock its distance from the end.

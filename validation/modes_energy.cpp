@@ -96,6 +96,22 @@ Mean run_design(const EnergyDesign& design, int vectors, double full_scale,
   return mean_of(design, run_modes(setups, settings, title));
 }
 
+// Levels of both converters of a design, by columns that are not among the judged ones.
+DesignLevels calibrated_levels(const EnergyDesign& unary, double full_scale, const ModeSettings& settings, Section& s) {
+  constexpr std::uint32_t first = 1u << 19, count = 8;
+  std::vector<circuits::ColumnInput> columns;
+  std::vector<circuits::ConversionSetup> setups;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    columns.push_back(energy_column(settings.seed, first + i));
+    setups.push_back(design_setup(unary, columns.back(), full_scale));
+  }
+  const DesignLevels levels =
+      design_levels(unary, columns, run_modes(setups, settings, "energy: levels of " + unary.name), full_scale);
+  s.text += fmt::format("levels of {} from {} other columns: trim {:.2f} mV, pedestal {:.2f} mV, decrement {:.4f} of the ideal one\n",
+                        unary.name, count, 1e3 * levels.v_trim, 1e3 * levels.v_pedestal, levels.decrement_gain);
+  return levels;
+}
+
 int worst_difference(const Mean& a, const Mean& b) {
   int worst = 0;
   for (size_t i = 0; i < std::min(a.codes.size(), b.codes.size()); ++i)
@@ -160,9 +176,8 @@ void compare(const std::string& converter, const Pair& p, Section& s) {
   s.text += fmt::format("{:<24}{:>13}{:>13}{:>13}{:>13}\n", "shares", "static", "bias", "array",
                         "dynamic") +
             shares_line("baseline", p.baseline) + shares_line("low energy", p.low);
-  const auto same = static_cast<int>(std::count_if(
-      p.low.codes.begin(), p.low.codes.end(),
-      [&, i = size_t{0}](int code) mutable { return code == p.baseline.codes[i++]; }));
+  int same = 0;
+  for (size_t i = 0; i < p.low.codes.size(); ++i) same += p.low.codes[i] == p.baseline.codes[i];
   s.text += fmt::format(
       "low energy over baseline {:.3f} (limit {:.2f}); codes differ by at most {} (limit {}), {} "
       "of {} equal\n",
@@ -209,7 +224,8 @@ void run_levers(Converter converter, const std::string& name, const Pair& pair, 
                           1e15 * m.component[switches], worst_difference(m, reference));
   };
   line("baseline", reference);
-  for (const EnergyDesign& d : lever_designs(converter)) {
+  for (EnergyDesign d : lever_designs(converter)) {
+    set_levels(d, {pair.baseline_design.v_trim, pair.baseline_design.v_pedestal, pair.baseline_design.decrement_gain});
     const Mean m = run_design(d, vectors, full_scale, settings, "energy: " + d.name);
     line(d.name, m);
     s.json[name + "_levers"][d.name] = to_json(m.component);
@@ -270,10 +286,14 @@ Section validate_energy(const ModeSettings& settings) {
       "conversion; bias "
       "generator shared by {:.0f} neurons\n",
       settings.vectors, coarse.tolerance, operations, neurons_per_bias);
+  const DesignLevels baseline_levels = calibrated_levels(baseline_design(Converter::unary), full_scale, coarse, s),
+                     low_levels = calibrated_levels(low_energy_design(Converter::unary), full_scale, coarse, s);
   for (const auto& [converter, name] :
        {std::pair<Converter, const char*>{Converter::unary, "unary"},
         {Converter::binary, "binary search"}}) {
     Pair pair{baseline_design(converter), low_energy_design(converter), {}, {}};
+    set_levels(pair.baseline_design, baseline_levels);
+    set_levels(pair.low_design, low_levels);
     pair.baseline = run_design(pair.baseline_design, settings.vectors, full_scale, coarse,
                                fmt::format("energy: {} baseline", name));
     pair.low = run_design(pair.low_design, settings.vectors, full_scale, coarse,

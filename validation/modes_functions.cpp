@@ -25,7 +25,7 @@ circuits::ColumnInput vector_input(std::uint64_t seed, int index) {
   for (auto& bit : input.levels)
     for (auto& level : bit) level = static_cast<std::int8_t>(random.uniform() < std::abs(wanted) ? (wanted > 0 ? 1 : -1) : 0);
   input.point.v_read = 0.3;
-  input.point.v_decrement = 0.012;
+  input.point.v_decrement = 0.007;  // the largest sums reach the largest codes
   input.point.max_code = codes;
   return input;
 }
@@ -65,6 +65,7 @@ Section validate_functions(const ModeSettings& settings) {
   Section s{"functions", {}, {}, {}, {}};
   s.text = "  integrated [mV]   unary    ReLU    tanh  target  63 tanh  sigmoid  target   true\n";
   int relu_wrong = 0, relu_steps = 0, unary_steps = 0;
+  int largest = 0;
   double worst_tanh = 0, worst_sigmoid = 0, true_tanh = 0, true_sigmoid = 0;
   for (int i = 0; i < vectors; ++i) {
     const auto& r = at(0, i);
@@ -74,6 +75,7 @@ Section validate_functions(const ModeSettings& settings) {
     const double n = std::abs(x), whole = std::floor(n);
     const double low = counted(tanh, static_cast<int>(whole)), high = counted(tanh, static_cast<int>(whole) + 1);
     const double target = r.sign * (low + (n - whole) * (high - low)), exact = 63.0 * std::tanh(x / 63.0);
+    largest = std::max(largest, std::abs(r.code));
     relu_wrong += at(1, i).code != std::max(0, r.code);
     relu_steps += at(1, i).decrements;
     unary_steps += r.decrements;
@@ -93,8 +95,9 @@ Section validate_functions(const ModeSettings& settings) {
       relu_wrong, vectors, relu_steps, unary_steps, worst_tanh, limit, true_tanh, worst_sigmoid, limit, true_sigmoid);
   s.json = Json{{"relu_wrong", relu_wrong}, {"tanh_lsb", worst_tanh}, {"tanh_true_lsb", true_tanh}, {"sigmoid_lsb", worst_sigmoid}, {"sigmoid_true_lsb", true_sigmoid}};
   if (relu_wrong > 0) s.missed.push_back(fmt::format("functions: {} ReLU codes are not max(0, unary)", relu_wrong));
-  if (worst_tanh > limit) s.missed.push_back(fmt::format("functions: tanh {:.2f} LSB from its target, limit {}", worst_tanh, limit));
-  if (worst_sigmoid > limit) s.missed.push_back(fmt::format("functions: sigmoid {:.2f} LSB from its target, limit {}", worst_sigmoid, limit));
+  if (largest < 116) s.missed.push_back(fmt::format("functions: codes to {} only, the last breakpoint is beyond", largest));
+  if (!(worst_tanh <= limit)) s.missed.push_back(fmt::format("functions: tanh {:.2f} LSB from its target, limit {}", worst_tanh, limit));
+  if (!(worst_sigmoid <= limit)) s.missed.push_back(fmt::format("functions: sigmoid {:.2f} LSB from its target, limit {}", worst_sigmoid, limit));
   return s;
 }
 

@@ -71,13 +71,18 @@ Section validate_latch(const ModeSettings& settings) {
   point.max_code = 1;
   for (double v : {1e-3, 4e-3}) presets.push_back(converter_setup(circuit, mode_program("preset_unary"), point, v));
   const auto near = run_modes(presets, settings, "gain of the compare phase");
-  const double before = near[1].v_integrated - near[0].v_integrated, after = near[1].steps[2].v_out - near[0].steps[2].v_out;
+  const circuits::ControlProgram program = mode_program("preset_unary");
+  size_t sign = 0;
+  while (sign + 1 < near[0].steps.size() && near[0].steps[sign].step != program.step_index("sign")) ++sign;
+  const double before = near[1].v_integrated - near[0].v_integrated, after = near[1].steps[sign].v_decision - near[0].steps[sign].v_decision;
   s.text += fmt::format(
       "regeneration time constant {:.1f} ps; given {:.1f} ns, the latch stays undecided within {:.2g} V of its threshold\n"
-      "the open amplifier makes a difference of {:.3f} mV one of {:.1f} mV in the compare phase: undecided within about {:.2g} V of integrated voltage\nwrong decisions: {}\n",
+      "the open amplifier makes a difference of {:.3f} mV one of {:.1f} mV when the latch is turned on: undecided within about {:.2g} V of integrated voltage\nwrong decisions: {}\n",
       1e12 * line.slope, 1e9 * given, window, 1e3 * before, 1e3 * after, window / std::abs(after / before), wrong);
   s.json = Json{{"tau_s", line.slope}, {"window_V", window}, {"compare_gain", after / before}, {"wrong", wrong}};
   if (wrong > 0) s.missed.push_back(fmt::format("latch: {} wrong decisions", wrong));
+  if (!(std::abs(after / before) > 10.0)) s.missed.push_back(fmt::format("latch: the open amplifier gains {:.2g} before it, wants 10", after / before));
+  if (near[0].undecided + near[1].undecided > 0) s.missed.push_back("latch: undecided after a difference of a millivolt");
   if (!(window < 1e-4)) s.missed.push_back(fmt::format("latch: undecided within {:.2g} V", window));
   return s;
 }

@@ -85,7 +85,7 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
     for (const circuits::StepRecord& step : records[r]->steps) {
       const std::string& name = program.steps[static_cast<size_t>(step.step)].name;
       if (name == "compare") {
-        if (step.v_out > 0.0) firing = std::min(firing, out);
+        if (step.decision > 0) firing = std::min(firing, out);
         else silent = std::max(silent, out);
       } else if (name == "integrate") {
         if (fresh) firsts.push_back({inputs[r], step.v_out});
@@ -153,6 +153,7 @@ Section validate_spiking(const ModeSettings& settings) {
     const double f = rate(measured), g = rate(times), e = g > 0.0 ? f / g - 1.0 : (f > 0.0 ? INFINITY : 0.0);
     s.text += fmt::format("{:13.2f}{:9}{:8}{:16.5f}{:11.5f}{:12.2f} %{}\n", 1e3 * x, measured.size(), expected, f, g, 1e2 * e, is_fitted ? " *" : "");
     s.json["inputs"].push_back(Json{{"input_V", x}, {"rate", f}, {"model", g}, {"fitted", is_fitted}});
+    if (!is_fitted && measured.size() < 5) s.missed.push_back(fmt::format("spiking: {} spikes at {:.1f} mV, too few for a rate", measured.size(), 1e3 * x));
     if (!is_fitted) worst = std::max(worst, std::abs(e));
   }
   s.text += fmt::format("worst {:.2f} % at inputs that were not fitted (limit {:.0f} %)\n", 1e2 * worst, 1e2 * limit);

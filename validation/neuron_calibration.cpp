@@ -70,7 +70,7 @@ std::vector<ColumnInput> line_plan(const CalibrationSettings& s) {
 // Collects the differences between records of ngspice and what another form makes of the same inputs.
 class Comparison {
  public:
-  explicit Comparison(const solver::NeuronModel& model) : model_(model) {}
+  explicit Comparison(const solver::NeuronModel& model) : model_(model), program_(circuits::parse_control_program(model.program, "control program of the calibration")) {}
   void add(const ColumnInput& input, const ConversionRecord& truth, const solver::EnergyBreakdown& truth_energy, const ConversionRecord& other,
            const solver::EnergyBreakdown& other_energy) {
     const double unit = solver::lsb(model_.circuit, input.point);
@@ -78,8 +78,9 @@ class Comparison {
     v_error_.push_back(v);
     summary_.v_worst = std::max(summary_.v_worst, v);
     // How near ngspice itself came to the other decision: the last residue before and the first after the flip, and the voltage at the sign decision.
-    double distance = std::abs(truth.v_integrated - model_.neuron.v_offset);
-    for (double r : truth.v_residue) distance = std::min(distance, std::abs(r - model_.neuron.v_offset));
+    const double turn = solver::comparator_turn(model_, program_, input.point);
+    double distance = std::abs(truth.v_integrated - turn);
+    for (double r : truth.v_residue) distance = std::min(distance, std::abs(r - turn));
     const int difference = std::abs(truth.code - other.code);
     if (distance > 0.15 * unit) {
       ++summary_.clear;
@@ -104,6 +105,7 @@ class Comparison {
 
  private:
   const solver::NeuronModel& model_;
+  circuits::ControlProgram program_;
   std::vector<double> v_error_, energy_total_;
   std::array<std::vector<double>, 6> energy_;
   ErrorSummary summary_;
