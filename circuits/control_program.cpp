@@ -82,6 +82,42 @@ std::optional<std::string> short_circuit(const std::array<bool, signal_count>& o
 
 namespace {
 
+// Names, functions and grammar of every expression, also of steps that no walk reaches.
+void check_expressions(const TomlFile& file, const ControlProgram& program) {
+  std::string where;
+  try {
+    const ControlState state(program, {});
+    const ExpressionFunction own = [&](std::string_view name, std::span<const double> a) -> std::optional<double> {
+      const bool table = std::any_of(program.tables.begin(), program.tables.end(), [&](const auto& t) { return t.first == name; });
+      if ((name == "lfsr" && a.empty()) || (table && a.size() == 1)) return 1.0;
+      return std::nullopt;
+    };
+    const auto read = [&](const std::string& expression) {
+      evaluate_expression(expression, [&](std::string_view name) { return state.get(name), 1.0; }, own);
+    };
+    for (const Phase& phase : program.phases) {
+      where = "phase." + phase.name;
+      for (const Event& e : phase.events) read(e.value);
+    }
+    for (const Step& step : program.steps) {
+      for (const auto& [key, list] : {std::pair<const char*, const std::vector<Assignment>&>{".set", step.set}, {".then", step.then}}) {
+        where = "step." + step.name + key;
+        for (const Assignment& a : list) {
+          const auto same = [&](const Assignment& r) { return r.name == a.name; };
+          if (std::none_of(program.registers.begin(), program.registers.end(), same)) throw file.error(where, fmt::format("\"{}\" is not a register of this program", a.name));
+          read(a.value);
+        }
+      }
+      where = "step." + step.name + ".next";
+      for (const Transition& t : step.next) read(t.condition);
+    }
+    where = "result";
+    read(program.result);
+  } catch (const ExpressionError& e) {
+    throw where.empty() ? file.error("registers", e.what()) : file.error(where, e.what());
+  }
+}
+
 // Walks through the program with made-up decisions: nothing that short_circuit() names may happen, the latch is on where the program decides, every expression can
 // be evaluated, and the program ends.
 void check(const TomlFile& file, const ControlProgram& program) {
@@ -97,7 +133,7 @@ void check(const TomlFile& file, const ControlProgram& program) {
       RandomStream random(static_cast<std::uint64_t>(pattern), 0, 0, 0, Purpose::test);
       int decisions = 0;
       for (int guard = 0; !state.ended(); ++guard) {
-        if (guard > 1000000) throw file.error("step", "the steps never reach \"end\"");
+        if (guard > 200000) throw file.error("step", "the steps never reach \"end\"");
         where = "step." + state.step().name;
         const Phase& phase = state.phase();
         bool latched = false;
@@ -193,6 +229,7 @@ ControlProgram read(TomlFile& file, const std::string& text) {
     program.requirements.push_back({entry.substr(0, colon), entry.substr(colon + 2)});
   }
   file.finish();
+  check_expressions(file, program);
   check(file, program);
   return program;
 }

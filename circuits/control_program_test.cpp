@@ -185,6 +185,8 @@ TEST_CASE("a wrong program ends in one line that names file, line and key") {
   says("set = [\"n = n + 1\"]", "set = [\"n + 1\"]", {"step.decrement.set", "name = expression"});
   says("\"n = 0\"]", "\"n = 0\", \"bits = 2\"]", {"bits is the name of two things"});
   says("n - 1 : max_code", "n - one : max_code", {"result", "one"});
+  // A step that no walk reaches.
+  says("[step.sign]", "[step.dead]\nphase = \"compare\"\nset = [\"n = bogus(1)\"]\nnext = [\"always: end\"]\n[step.sign]", {"step.dead.set", "bogus"});
   says("first = \"initialise\"", "first = \"begin\"", {"first", "no step \"begin\""});
   says("\"0.3 ns: int=1 ref=1\", \"1 ns: wl=1\"", "\"1 ns: wl=1\", \"0.3 ns: int=1 ref=1\"", {"out of order"});
   says("21 ns: wl=0", "24 ns: wl=0", {"outside the phase"});
@@ -217,4 +219,19 @@ TEST_CASE("drivers that meet through the amplifier's output or the lines are ref
   CHECK(message(altered("\"0.3 ns: cmp=1\", \"9 ns: lat=1\"", "\"0.3 ns: cmp=1 int=1\", \"9 ns: lat=1\"")).find("int and cmp") != std::string::npos);
   CHECK(message(altered("\"0 ns: az=1 cmp=1 ref=1 ssl=1\"", "\"0 ns: az=1 cmp=1 ref=1 lk=1\"")).find("through lk") != std::string::npos);
   CHECK(message(altered("\"0 ns: az=1 cmp=1 ref=1 ssl=1\"", "\"0 ns: az=1 cmp=1 ssl=1 sbl=1\"")).find("source line is tied to the bit line") != std::string::npos);
+  CHECK(message(altered("\"0 ns: az=1 cmp=1 ref=1 ssl=1\"", "\"0 ns: az=1 cmp=1 ref=1 ssl=1 rst=1\"")).find("az, rst and cmp") != std::string::npos);
+  CHECK(message(altered("\"0 ns: az=1 cmp=1 ref=1 ssl=1\"", "\"0 ns: az=1 cmp=1 sdn=1 sbl=1\"")).find("bit line is tied to a source") != std::string::npos);
+}
+
+TEST_CASE("a latch that stays on holds its old decision: a step that decides turns it on") {
+  CHECK(message(altered("\"0 ns: cmp=0 lat=0\"", "\"0 ns: cmp=0\"")).find("lat was 1 before") != std::string::npos);
+}
+
+TEST_CASE("what a program requires of its input, and numbers that are none") {
+  const ControlProgram binary = read_control_program(data_path("netlists/programs/driven_binary.toml"));
+  CHECK_NOTHROW(ControlState(binary, input(3, 1, 31)));
+  CHECK_THROWS_WITH_AS(ControlState(binary, input(3, 1, 30)), doctest::Contains("power of two"), Error);
+  CHECK(message(altered("set = [\"n = n + 1\"]", "set = [\"n = 0/0\"]")).find("beyond what a register holds") != std::string::npos);
+  CHECK(message(altered("n - 1 : max_code", "n - 1 : 0/0")).find("result") != std::string::npos);
+  CHECK(message(altered("n - 1 : max_code", std::string(1000, '(') + "n")).find("nested too deeply") != std::string::npos);
 }

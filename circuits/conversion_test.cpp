@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <numeric>
+#include <sstream>
 
 #include "circuits/export_deck.hpp"
 #include "circuits/spice/worker_pool.hpp"
@@ -254,6 +255,66 @@ TEST_CASE("a deck needs a waveform and a decision") {
   ConversionWaveform waveform;
   waveform.sources = {"vdp"};
   CHECK_THROWS_WITH_AS(export_deck(setup, {}, {}, waveform), doctest::Contains("decision"), Error);
+}
+
+TEST_CASE("every gate of every shipped program's deck has a driver") {
+  for (const auto& entry : std::filesystem::directory_iterator(data_path("netlists/programs"))) {
+    if (entry.path().extension() != ".toml") continue;
+    const ControlProgram p = read_control_program(entry.path().string());
+    CAPTURE(p.name);
+    const CircuitParams circuit = small_core();
+    std::string deck = conversion_netlist(circuit, p, line_part(circuit));
+    deck.erase(0, deck.rfind(".ends"));
+    // A node g_NAME or gb_NAME stands at a driver xd_NAME and at least once elsewhere.
+    std::istringstream lines(deck);
+    std::map<std::string, std::pair<int, int>> gates;  // driven, used
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string element, word;
+      words >> element;
+      while (words >> word)
+        if (word.starts_with("g_") || word.starts_with("gb_")) ++(element.starts_with("xd_") ? gates[word].first : gates[word].second);
+    }
+    for (const auto& [gate, count] : gates) {
+      CAPTURE(gate);
+      CHECK(count.first == 1);
+      if (!gate.ends_with("_lat") || gate == "g_lat") CHECK(count.second >= 1);
+    }
+    CHECK((gates.count("g_iso") > 0) == p.uses(Signal::iso));
+  }
+}
+
+TEST_CASE("a preset voltage lies on C_integ, with the switch at the amplifier's input and without") {
+  const ControlProgram p = read_control_program(data_path("netlists/programs/preset_unary.toml"));
+  REQUIRE(p.uses(Signal::iso));
+  ConversionSetup setup{small_core(), p, line_part(small_core()), {}, {}};
+  ReadPoint point;
+  point.max_code = 1;
+  setup.circuit.c_sample = 34e-15;
+  setup.circuit.c_integ = 208e-15;
+  setup.input = program_input(setup.circuit, point, 1);
+  for (double v : {-0.06, 0.06}) {
+    setup.input.parameters = {{"v_preset", v}};
+    const ConversionRecord r = run_conversion(ngspice(), setup, {.tolerance = 1e-4});
+    // The switches inject up to 2 mV.
+    CHECK(std::abs(r.v_integrated - v) < 3e-3);
+    CHECK(r.sign == (v > 0 ? 1 : -1));
+  }
+}
+
+TEST_CASE("a run that is given what shorts two drivers ends in a message") {
+  const std::string text = read_text_file(data_path("netlists/programs/preset_unary.toml"));
+  std::string altered = text;
+  const std::string from = "\"0 ns: az=1 cmp=1 ref=1 vcb=v_ref+v_preset\"", parameter = "parameters = [";
+  REQUIRE(altered.find(from) != std::string::npos);
+  altered.replace(altered.find(from), from.size(), "\"0 ns: az=1 cmp=1 ref=1 sdp=both vcb=v_ref+v_preset\"");
+  altered.replace(altered.find(parameter), parameter.size(), parameter + "\"both = 0\", ");
+  ConversionSetup setup{small_core(), parse_control_program(altered, "both.toml"), line_part(small_core()), {}, {}};
+  setup.input = program_input(setup.circuit, {}, 1);
+  setup.input.parameters = {{"both", 1.0}};
+  CHECK_THROWS_WITH_AS(run_conversion(ngspice(), setup, {.tolerance = 1e-4}), doctest::Contains("two sources"), Error);
+  setup.input.parameters = {{"both", 0.5}};
+  CHECK_THROWS_WITH_AS(run_conversion(ngspice(), setup, {.tolerance = 1e-4}), doctest::Contains("0 or 1"), Error);
 }
 
 TEST_CASE("each shipped netlist parses in plain ngspice and a gate of it does what it should") {

@@ -41,12 +41,12 @@ std::string span(const circuits::DurationRange& d) {
 void list(const ModesOptions& o) {
   Json json = Json::array();
   std::string text =
-      fmt::format("{:<20}{:<22}{:<45}{}\n", "program", "duration", "switches", "about");
+      fmt::format("{:<20}{:<22}{:<54}{}\n", "program", "duration", "switches", "about");
   for (const std::string& name : circuits::shipped_programs()) {
     const circuits::ControlProgram program = circuits::named_program(name);
     const circuits::DurationRange d = circuits::durations(program, default_run(o));
     const auto used = switches(program);
-    text += fmt::format("{:<20}{:<22}{:<45}{}\n", name, span(d),
+    text += fmt::format("{:<20}{:<22}{:<54}{}\n", name, span(d),
                         fmt::format("{}", fmt::join(used, " ")), program.about);
     json.push_back(Json{{"program", name},
                         {"about", program.about},

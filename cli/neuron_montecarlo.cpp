@@ -72,15 +72,21 @@ Spec read_spec(const std::string& text) {
   for (const Measure& m : measures)
     if (text.substr(0, equals) == m.key) spec.measure = &m;
   if (!spec.measure) throw wrong();
+  std::string low = text.substr(equals + 1, dots - equals - 1), high = text.substr(dots + 2);
+  const auto blank = [](const std::string& part) { return part.find_first_not_of(' ') == std::string::npos; };
+  if (blank(low) && blank(high)) throw wrong();
+  // "100..200 fJ": the unit belongs to both.
+  if (!blank(low) && parse_quantity(low, "1") && !parse_quantity(high, "1"))
+    if (const size_t unit = high.find_first_not_of("0123456789+-.eE "); unit != std::string::npos) low += " " + high.substr(unit);
   const auto read = [&](const std::string& part, double& limit) {
-    if (part.find_first_not_of(' ') == std::string::npos) return;
+    if (blank(part)) return;
     auto value = parse_quantity(part, spec.measure->unit);
     if (!value) value = parse_quantity(part, "1");
     if (!value) throw wrong();
     limit = *value;
   };
-  read(text.substr(equals + 1, dots - equals - 1), spec.low);
-  read(text.substr(dots + 2), spec.high);
+  read(low, spec.low);
+  read(high, spec.high);
   if (!(spec.low <= spec.high)) throw wrong();
   return spec;
 }

@@ -21,37 +21,6 @@ namespace {
 
 using circuits::ReadPoint;
 
-double volts(const std::string& text, const std::string& option) {
-  const auto value = parse_quantity(text, "V");
-  if (!value)
-    throw Error(fmt::format("{}: \"{}\" is not a voltage, as in \"0.3 V\"", option, text));
-  return *value;
-}
-
-void apply_point_options(const SetupOptions& o, ReadPoint& p) {
-  if (!o.v_read.empty()) p.v_read = volts(o.v_read, "--v-read");
-  if (!o.v_trim.empty()) p.v_trim = volts(o.v_trim, "--v-trim");
-  if (!o.v_decrement.empty()) p.v_decrement = volts(o.v_decrement, "--v-decrement");
-  if (o.pulse_multiplier) p.pulse_multiplier = *o.pulse_multiplier;
-  if (o.max_code) p.max_code = *o.max_code;
-}
-
-circuits::ColumnInput chosen_column(const SetupOptions& o, const CommonOptions& common,
-                                    const validation::CalibrationSettings& settings,
-                                    const circuits::ControlProgram& program) {
-  if (!o.input.empty()) return circuits::read_column(o.input);
-  validation::PlanOptions plan;
-  if (o.rows) plan.min_rows = plan.max_rows = *o.rows;
-  const Purpose purpose =
-      o.purpose == "calibration" ? Purpose::calibration_plan : Purpose::validation_plan;
-  circuits::ColumnInput input = validation::random_column(common.seed.value_or(settings.seed),
-                                                          static_cast<std::uint32_t>(o.index),
-                                                          purpose, settings.circuit, plan);
-  // The trim nulls the charge that falling word lines put on a held line; a driven line has none.
-  if (circuits::samples_driven_line(program)) input.point.v_trim = 0.0;
-  return input;
-}
-
 int whole(const std::string& text, const std::string& where, double min, double max) {
   const double v = read_quantity(text, where, "1", min, max);
   if (v != std::floor(v)) throw Error(fmt::format("{} is {}, wants a whole number", where, text));
@@ -73,6 +42,34 @@ bool set_point_value(ReadPoint& p, const std::string& key, const std::string& va
   else
     return false;
   return true;
+}
+
+void apply_point_options(const SetupOptions& o, ReadPoint& p) {
+  const auto set = [&](const char* key, const std::string& value, const char* option) {
+    if (!value.empty()) set_point_value(p, key, value, option);
+  };
+  set("v_read", o.v_read, "--v-read");
+  set("v_trim", o.v_trim, "--v-trim");
+  set("v_decrement", o.v_decrement, "--v-decrement");
+  if (o.pulse_multiplier)
+    set("pulse_multiplier", fmt::format("{}", *o.pulse_multiplier), "--pulse-multiplier");
+  if (o.max_code) set("max_code", fmt::format("{}", *o.max_code), "--max-code");
+}
+
+circuits::ColumnInput chosen_column(const SetupOptions& o, const CommonOptions& common,
+                                    const validation::CalibrationSettings& settings,
+                                    const circuits::ControlProgram& program) {
+  if (!o.input.empty()) return circuits::read_column(o.input);
+  validation::PlanOptions plan;
+  if (o.rows) plan.min_rows = plan.max_rows = *o.rows;
+  const Purpose purpose =
+      o.purpose == "calibration" ? Purpose::calibration_plan : Purpose::validation_plan;
+  circuits::ColumnInput input = validation::random_column(common.seed.value_or(settings.seed),
+                                                          static_cast<std::uint32_t>(o.index),
+                                                          purpose, settings.circuit, plan);
+  // The trim nulls the charge that falling word lines put on a held line; a driven line has none.
+  if (circuits::samples_driven_line(program)) input.point.v_trim = 0.0;
+  return input;
 }
 
 std::vector<std::string> parameter_names(const circuits::ControlProgram& program) {
@@ -189,7 +186,7 @@ NeuronPoint neuron_point(const SetupOptions& o, const CommonOptions& common) {
   if (!o.amplifier.empty())
     p.amplifier = circuits::amplifier_text(circuits::read_amplifier(o.amplifier));
   if (!o.v_dd.empty()) set_value(p, "vdd", o.v_dd, "--vdd");
-  if (!o.preset.empty()) set_parameter(p, "v_preset", volts(o.preset, "--preset"));
+  if (!o.preset.empty()) set_parameter(p, "v_preset", read_quantity(o.preset, "--preset", "V", -2.0, 2.0));
   for (const std::string& assignment : o.parameters) {
     const size_t equals = assignment.find('=');
     if (equals == std::string::npos)
@@ -213,10 +210,12 @@ NeuronPoint neuron_point(const SetupOptions& o, const CommonOptions& common) {
 void set_value(NeuronPoint& p, const std::string& key, const std::string& value,
                const std::string& where) {
   if (circuits::has_parameter(p.program, key)) {
-    const auto number = any_number(value);
+    // Parameters named v_… are voltages, the others plain numbers.
+    const bool voltage = key.starts_with("v_");
+    auto number = parse_quantity(value, "1");
+    if (!number && voltage) number = parse_quantity(value, "V");
     if (!number)
-      throw Error(
-          fmt::format("{} is \"{}\", wants a number, with or without a unit", where, value));
+      throw Error(fmt::format("{} is \"{}\", wants a {}", where, value, voltage ? "voltage" : "number"));
     return set_parameter(p, key, *number);
   }
   if (set_point_value(p.point, key, value, where)) return;
@@ -255,6 +254,9 @@ circuits::ConversionSetup setup_of(const NeuronPoint& p) {
   if (p.column) {
     circuits::ColumnInput column = *p.column;
     column.point = p.point;
+    for (const auto& [name, value] : p.parameters)
+      if (name == "forward" && value != 1.0)
+        throw Error(fmt::format("program {}: forward = {} reads the bit line, which a single column does not have", p.program.name, value));
     setup = circuits::column_setup(p.circuit, p.program, column);
   } else {
     setup = {p.circuit,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "circuits/spice/worker_pool.hpp"
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
 #include "validation/conversion_runs.hpp"
@@ -19,6 +20,26 @@ circuits::CircuitParams mode_circuit() {
 }
 
 circuits::ControlProgram mode_program(const std::string& name) { return circuits::read_control_program(data_path("netlists/programs/" + name + ".toml")); }
+
+double series_resistance(const circuits::CircuitParams& circuit) {
+  double ohm = 0.0;
+  spice::run_in_workers(1, {.workers = 1}, [&](size_t) {
+    spice::Session session;
+    const std::string netlist = circuits::subcircuit_text() + fmt::format("vw wl 0 {0:.17g}\nvs sl 0 {1:.17g}\nvb bl 0 {2:.17g}\nxc bl wl sl cell r=1e-3\n", circuit.wl_high, circuit.v_ref,
+                                                                          circuit.v_ref + 0.05);
+    const auto result = session.analyse({"select transistor", netlist, {{"op", {"vb#branch"}}}, "reltol=1e-6"});
+    return fmt::format("{:.17g}", 0.05 / -result.front().value("vb#branch"));
+  }, [&](size_t, spice::TaskOutcome outcome) {
+    if (!outcome.ok) throw NumericalError("select transistor: " + outcome.error);
+    ohm = std::stod(outcome.result);
+  });
+  return ohm + circuit.r_driver;
+}
+
+circuits::ColumnInput behind(circuits::ColumnInput input, double series) {
+  for (double& g : input.conductance) g = 1.0 / (1.0 / g - series);
+  return input;
+}
 
 std::vector<circuits::ConversionRecord> run_modes(const std::vector<circuits::ConversionSetup>& setups, const ModeSettings& settings, const std::string& title) {
   RunSettings run;

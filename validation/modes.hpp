@@ -26,6 +26,10 @@ struct ModeSettings {
 circuits::CircuitParams mode_circuit();
 // A shipped control program by its name.
 circuits::ControlProgram mode_program(const std::string& name);
+// Select transistor at VREF and 50 mV with the row's driver: what stands in series with a cell [ohm].
+double series_resistance(const circuits::CircuitParams& circuit);
+// The same column with each cell at what is left of its conductance behind `series` [ohm]: write-verify reads cell, transistor and driver in series.
+circuits::ColumnInput behind(circuits::ColumnInput input, double series);
 // Runs all; a conversion that fails is an Error that names it.
 std::vector<circuits::ConversionRecord> run_modes(const std::vector<circuits::ConversionSetup>& setups, const ModeSettings& settings, const std::string& title);
 

@@ -39,28 +39,6 @@ circuits::ColumnInput random_input(std::uint64_t seed, int index) {
   return input;
 }
 
-// Select transistor at the read condition [ohm].
-double select_resistance(const circuits::CircuitParams& circuit) {
-  double ohm = 0.0;
-  spice::run_in_workers(1, {.workers = 1}, [&](size_t) {
-    spice::Session session;
-    const std::string netlist = circuits::subcircuit_text() + fmt::format("vw wl 0 {0:.17g}\nvs sl 0 {1:.17g}\nvb bl 0 {2:.17g}\nxc bl wl sl cell r=1e-3\n", circuit.wl_high, circuit.v_ref,
-                                                                          circuit.v_ref + 0.05);
-    const auto result = session.analyse({"select transistor", netlist, {{"op", {"vb#branch"}}}, "reltol=1e-6"});
-    return fmt::format("{:.17g}", 0.05 / -result.front().value("vb#branch"));
-  }, [&](size_t, spice::TaskOutcome outcome) {
-    if (!outcome.ok) throw NumericalError("select transistor: " + outcome.error);
-    ohm = std::stod(outcome.result);
-  });
-  return ohm;
-}
-
-// The same column with each cell at what is left of its conductance behind `series` [ohm].
-circuits::ColumnInput behind(circuits::ColumnInput input, double series) {
-  for (double& g : input.conductance) g = 1.0 / (1.0 / g - series);
-  return input;
-}
-
 double weighted_mean(const circuits::ColumnInput& input, int bit) {
   double g = 0.0, gx = 0.0;
   for (size_t row = 0; row < input.conductance.size(); ++row) {
@@ -87,7 +65,7 @@ Section validate_integrate(const ModeSettings& settings) {
   const double ratio = circuit.c_sample / circuit.c_integ;
   std::vector<circuits::ColumnInput> inputs;
   for (int i = 0; i < vectors; ++i) inputs.push_back(random_input(settings.seed, i));
-  const double series = select_resistance(circuit) + circuit.r_driver;
+  const double series = series_resistance(circuit);
   // The falling word lines pull the held line down: its reference goes with it, by the mean of a first run with zero inputs.
   circuits::ColumnInput zero = inputs[vectors / 2];
   for (auto& bit : zero.levels) std::fill(bit.begin(), bit.end(), static_cast<std::int8_t>(0));

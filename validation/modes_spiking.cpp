@@ -22,7 +22,7 @@ struct Model {
   double a = 0, b = 0, b0 = 0, lambda = 1, c = 0, theta = 0, v0 = 0;
 };
 
-// Input of `on` of the 16 rows at +1.
+// Input of `on` of the 16 rows at +1; conductances as write-verify reads them.
 circuits::ColumnInput rows_on(int on) {
   circuits::ColumnInput input;
   for (int row = 0; row < 16; ++row) input.conductance.push_back((5.0 + 2.0 * row) * 1e-6);
@@ -125,8 +125,9 @@ Section validate_spiking(const ModeSettings& settings) {
   constexpr double threshold = 0.15;
   constexpr int leak_every = 4, refractory = 1;
   std::vector<circuits::ConversionSetup> setups;
+  const double series = series_resistance(circuit);
   for (int rows : on) {
-    auto setup = column_setup(circuit, program, rows_on(rows));
+    auto setup = column_setup(circuit, program, behind(rows_on(rows), series));
     setup.input.parameters = {{"time_steps", time_steps}, {"v_threshold", threshold}, {"leak_every", leak_every}, {"refractory", refractory}};
     setups.push_back(setup);
   }
