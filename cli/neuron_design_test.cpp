@@ -50,7 +50,7 @@ TEST_CASE("what is named wrongly is one line with status 2") {
     CHECK(run.err.find(words) != std::string::npos);
   };
   complains("simulate --program tahn",
-            "no control program \"tahn\", shipped or as a file; shipped are comparator, ");
+            "no control program \"tahn\", shipped or as a file; shipped are baseline_binary, ");
   complains("simulate --program tanh --parameter b9=1", "it has forward, cds, b1, b2, b3, b4");
   complains("simulate --program tanh --parameter b1", "KEY=VALUE");
   complains("simulate --corner typical", "there are tt, ss, ff, sf, fs");

@@ -59,7 +59,7 @@ TEST_CASE("bad input of mho neuron is one line with status 2, and no file is lef
   complains("simulate --input " + s.path("bad.json"), "levels[0][0]: is 2; a level is -1, 0 or 1");
   complains("simulate --input " + s.path("key.json"), "v_raed: is not a key");
   complains("simulate --input " + s.path("none.json"), "none.json");
-  complains("simulate --v-read 3x", "\"3x\" is not a voltage");
+  complains("simulate --v-read 3x", "--v-read is '3x', wants a number with the unit V");
   complains("simulate --form ode", "--form ngspice");
   complains("simulate --rows 300", "does not fit a core of 256");
   complains("simulate --set calibrate.circuit.wl_hihg=\"2 V\"", "wl_high");

@@ -1,12 +1,13 @@
 // The integrate-and-fire neuron over its input, against a discrete model.
 //
 // Model, per time step: V ← (1 − a)·V + b·x + b₀ (x the conductance-weighted mean of the input), V ← λV + c at steps with a leak, a spike when V > θ, then V ← V₀ and `refractory`
-// steps of rest. a (finite gain and charge injection that follows the output), b, b₀, λ, c and V₀ are regressions over the recorded outputs of two runs. θ is the threshold that was
+// steps of rest; V starts from what initialisation leaves. a (finite gain and charge injection that follows the output), b, b₀, λ, c and V₀ are regressions over the recorded outputs of two runs. θ is the threshold that was
 // programmed, moved to the interval between the largest silent and the smallest firing voltage of those runs when it lies outside. The spikes of the runs at other inputs judge.
 #include <fmt/format.h>
 
 #include <Eigen/QR>
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/statistics.hpp"
@@ -19,7 +20,7 @@ constexpr double limit = 0.03;
 constexpr int time_steps = 120;
 
 struct Model {
-  double a = 0, b = 0, b0 = 0, lambda = 1, c = 0, theta = 0, v0 = 0;
+  double a = 0, b = 0, b0 = 0, lambda = 1, c = 0, theta = 0, start = 0, v0 = 0;
 };
 
 // Input of `on` of the 16 rows at +1; conductances as write-verify reads them.
@@ -42,7 +43,7 @@ double mean_input(const circuits::ColumnInput& input) {
 }
 
 int model_spikes(const Model& m, double x, int leak_every, int refractory, std::vector<int>* times = nullptr) {
-  double v = m.v0;
+  double v = m.start;
   int spikes = 0;
   for (int step = 1; step <= time_steps; ++step) {
     v += m.b * x + m.b0 - m.a * v;
@@ -75,20 +76,21 @@ std::vector<int> spike_steps(const circuits::ControlProgram& program, const circ
 Model fit(const circuits::ControlProgram& program, const std::vector<const circuits::ConversionRecord*>& records, const std::vector<double>& inputs, double threshold) {
   struct First {
     double input, out;  // first integration after a start
+    bool after_reset;
   };
   std::vector<First> firsts;
   std::vector<double> x, from, increment, before_leak, after_leak;
   double silent = -INFINITY, firing = INFINITY;
   for (size_t r = 0; r < records.size(); ++r) {
     double out = 0.0;  // while C_integ is closed around the amplifier
-    bool fresh = true;
+    bool fresh = true, reset = false;
     for (const circuits::StepRecord& step : records[r]->steps) {
       const std::string& name = program.steps[static_cast<size_t>(step.step)].name;
       if (name == "compare") {
         if (step.decision > 0) firing = std::min(firing, out);
         else silent = std::max(silent, out);
       } else if (name == "integrate") {
-        if (fresh) firsts.push_back({inputs[r], step.v_out});
+        if (fresh) firsts.push_back({inputs[r], step.v_out, reset});
         else x.push_back(inputs[r]), from.push_back(out), increment.push_back(step.v_out - out);
         fresh = false;
         out = step.v_out;
@@ -100,6 +102,7 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
         out = step.v_out;
       } else if (name == "reset" || name == "initialise") {
         fresh = true;
+        reset = name == "reset";
       }
     }
   }
@@ -110,8 +113,14 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
   terms.col(2) = -Eigen::Map<const Eigen::VectorXd>(from.data(), n);
   const Eigen::VectorXd fitted = terms.colPivHouseholderQr().solve(Eigen::Map<const Eigen::VectorXd>(increment.data(), n));
   const Line leak = fit_line(before_leak, after_leak);
-  Model m{fitted(2), fitted(0), fitted(1), leak.slope, leak.intercept, std::clamp(threshold, std::min(silent, firing), std::max(silent, firing)), 0.0};
-  for (const First& f : firsts) m.v0 += (f.out - m.b * f.input - m.b0) / (1.0 - m.a) / static_cast<double>(firsts.size());
+  Model m{fitted(2), fitted(0), fitted(1), leak.slope, leak.intercept, std::clamp(threshold, std::min(silent, firing), std::max(silent, firing)), 0.0, 0.0};
+  std::array<double, 2> sum{}, count{};
+  for (const First& f : firsts) {
+    sum[f.after_reset] += (f.out - m.b * f.input - m.b0) / (1.0 - m.a);
+    count[f.after_reset] += 1.0;
+  }
+  m.start = sum[0] / count[0];
+  if (count[1] > 0.0) m.v0 = sum[1] / count[1];
   return m;
 }
 
@@ -142,8 +151,8 @@ Section validate_spiking(const ModeSettings& settings) {
   Section s{"spiking", {}, {}, {}, {}};
   s.text = fmt::format(
       "{} steps; threshold {:.0f} mV, a leak every {} steps, {} step of rest\nmodel fitted at the inputs marked *: {:.4f} V/V a step, offset {:.3f} mV, {:.4f} of the output lost a step, leak factor {:.5f} "
-      "(C_integ/(C_integ + C_sample) = {:.5f}) with {:.3f} mV, fires above {:.2f} mV, starts from {:.2f} mV\n\n   input [mV]   spikes   model   spikes a step      model   difference\n",
-      time_steps, 1e3 * threshold, leak_every, refractory, m.b, 1e3 * m.b0, m.a, m.lambda, circuit.c_integ / (circuit.c_integ + circuit.c_sample), 1e3 * m.c, 1e3 * m.theta, 1e3 * m.v0);
+      "(C_integ/(C_integ + C_sample) = {:.5f}) with {:.3f} mV, fires above {:.2f} mV, starts from {:.2f} mV, after a spike from {:.2f} mV\n\n   input [mV]   spikes   model   spikes a step      model   difference\n",
+      time_steps, 1e3 * threshold, leak_every, refractory, m.b, 1e3 * m.b0, m.a, m.lambda, circuit.c_integ / (circuit.c_integ + circuit.c_sample), 1e3 * m.c, 1e3 * m.theta, 1e3 * m.start, 1e3 * m.v0);
   double worst = 0.0;
   for (size_t i = 0; i < on.size(); ++i) {
     const double x = mean_input(rows_on(on[i]));
