@@ -77,8 +77,9 @@ std::vector<double> ramp_thresholds(const circuits::ConversionRecord& ramp, doub
 int code_from(const std::array<std::vector<double>, 2>& thresholds, double turn, double v) {
   const size_t p = v > turn ? 0 : 1;
   const double magnitude = p == 0 ? v : -v;
-  const auto above = std::upper_bound(thresholds[p].begin(), thresholds[p].end(), magnitude);
-  const int code = static_cast<int>(above - thresholds[p].begin());
+  int code = 0;  // the last known threshold below; unknown ones are passed over
+  for (size_t k = 0; k < thresholds[p].size(); ++k)
+    if (thresholds[p][k] <= magnitude) code = static_cast<int>(k) + 1;
   return p == 0 ? code : -code;
 }
 
