@@ -12,6 +12,7 @@ namespace {
 struct ValidateOptions {
   PartOptions parts;
   validation::ModeSettings modes;
+  std::vector<std::string> corners;
   int threads = 0;
   bool no_cache = false;
 };
@@ -19,6 +20,10 @@ struct ValidateOptions {
 void validate(ValidateOptions& o) {
   o.modes.workers = o.threads > 0 ? o.threads : default_threads();
   o.modes.cache = Cache({}, !o.no_cache);
+  if (!o.corners.empty()) {
+    o.modes.corners.clear();
+    for (const std::string& name : o.corners) o.modes.corners.push_back(circuits::corner_of(name));
+  }
   const validation::ModeSettings& m = o.modes;
   run_parts("modes",
             {
@@ -45,6 +50,7 @@ void add_validate_modes(CLI::App& parent) {
   command->add_option("--tolerance", o->modes.tolerance, "reltol of ngspice")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
   command->add_option("--samples", o->modes.samples, "of the stochastic neuron at each level")->check(CLI::Range(10, 1000000))->capture_default_str();
   command->add_option("--dies", o->modes.dies, "of the mismatch, each with and without CDS")->check(CLI::Range(3, 100000))->capture_default_str();
+  command->add_option("--corners", o->corners, "of the part corners: tt,ss,ff,sf,fs; without it all")->delimiter(',')->type_name("LIST");
   command->add_option("--vectors", o->modes.vectors, "of the energy")->check(CLI::Range(2, 100000))->capture_default_str();
   command->add_option("--energy-tolerance", o->modes.energy_tolerance, "reltol of ngspice for the energy's full columns")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
   command->add_option("--seed", o->modes.seed, "of every random number")->capture_default_str();

@@ -11,6 +11,7 @@
 #include "core/json_file.hpp"
 #include "core/random.hpp"
 #include "core/statistics.hpp"
+#include "validation/converter_thresholds.hpp"
 #include "validation/modes.hpp"
 
 namespace mho::validation {
@@ -125,8 +126,11 @@ DesignLevels design_levels(const EnergyDesign& design, const std::vector<circuit
   const double down = step[0] / count[0], up = step[1] / count[1];  // [V] a decrement from above, from below
   const Line line = fit_line(sum, integrated);
   DesignLevels levels;
-  // Each of the 2^bits − 1 samples adds ratio times what the reference lies lower.
-  levels.v_trim = line.intercept / (ratio * full_scale_code);
+  // Zero inputs shall integrate to where the comparator turns; each of the 2^bits − 1 samples adds ratio times what the reference lies lower.
+  const ComparatorTurn turn = comparator_turn(design.program, records);
+  if (!std::isfinite(turn.residue)) throw Error("levels of " + design.name + ": the comparator decided one way only");
+  levels.v_trim = (line.intercept - turn.residue) / (ratio * full_scale_code);
+  levels.v_turn = turn.residue;
   levels.v_pedestal = 0.5 * (down + up) / ratio;
   const double wanted = line.slope * design.v_read * full_scale / (max_code + 0.5);
   levels.decrement_gain = wanted / (0.5 * (up - down));

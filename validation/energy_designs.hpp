@@ -52,10 +52,12 @@ circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::Col
                                        double full_scale);
 
 // Levels of a design from records of unary conversions of `columns` with all levels at 0 and gain 1:
-// trim and gain from the straight line of integrated voltages over ideal sums, pedestal from the mean
+// trim and gain from the straight line of integrated voltages over ideal sums and from where the
+// comparator turns, pedestal from the mean
 // of the decrements of both signs. Throws Error when one sign has no decrements.
 struct DesignLevels {
   double v_trim = 0.0, v_pedestal = 0.0, decrement_gain = 1.0;  // [V], [V], [1]
+  double v_turn = 0.0;  // [V] integrated voltage at which the comparator turns
 };
 DesignLevels design_levels(const EnergyDesign& design, const std::vector<circuits::ColumnInput>& columns,
                            const std::vector<circuits::ConversionRecord>& records, double full_scale);

@@ -2,10 +2,12 @@
 // ngspice by the shipped control programs, on a neuron with 34 fF and 208 fF, word lines from 0 to 3.3 V.
 #pragma once
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "circuits/conversion.hpp"
+#include "circuits/model_card.hpp"
 #include "core/cache.hpp"
 #include "validation/section.hpp"
 
@@ -16,9 +18,10 @@ struct ModeSettings {
   int workers = 2;
   double tolerance = 1e-5;  // [1] reltol of ngspice
   int samples = 2000;       // [1] of the stochastic neuron at each level
-  int dies = 250;           // [1] of the mismatch, each with CDS on and off
+  int dies = 250;           // [1] of the mismatch, the same with CDS on and off: 500 runs of four lines each
   int vectors = 50;         // [1] of the energy
   double energy_tolerance = 1e-4;  // [1] reltol of its full columns
+  std::vector<circuits::Corner> corners{std::begin(circuits::all_corners), std::end(circuits::all_corners)};
   Cache cache = Cache({}, true);
 };
 

@@ -84,12 +84,18 @@ Section validate_converters(const ModeSettings& settings) {
   if (foretold < clear || clear < 5) s.missed.push_back("converters: whole conversions and ramps disagree");
 
   std::vector<circuits::ConversionSetup> setups;
-  for (int code = 1; code <= codes; code += 2)
+  for (int code = 1; code <= codes + 4; code += 2)  // beyond the range by more than the offset
     for (int sign : {1, -1}) setups.push_back(preset(circuit, binary, sign * (code + 0.5) * lsb, codes));
+  for (double code : {-1.5, -0.5, 0.5, 2.5, 120.5, 126.5, 128.5})  // around zero, where the offset decides which codes these are, and at the end
+    for (int sign : {1, -1}) setups.push_back(preset(circuit, binary, sign * code * lsb, codes));
   const auto records = run_modes(setups, settings, "binary conversions");
   const ComparatorTurn search = comparator_turn(binary, records);
   const BinaryThresholds found = binary_thresholds(binary, records, search.residue);
-  for (size_t p = 0; p < 2; ++p) judge(p == 0 ? "binary, +" : "binary, -", converter_line(found.thresholds[p], codes));
+  for (size_t p = 0; p < 2; ++p) {
+    judge(p == 0 ? "binary, +" : "binary, -", converter_line(found.thresholds[p], codes));
+    for (size_t k = 0; k < static_cast<size_t>(codes); ++k)
+      if (k >= found.thresholds[p].size() || !std::isfinite(found.thresholds[p][k])) s.text += fmt::format("  no conversion touched the threshold of code {}{}\n", p == 0 ? "" : "-", k + 1);
+  }
   // Other conversions, close to thresholds that those above foretell: beside the major transitions and elsewhere.
   std::vector<double> preset_v, integrated_v;
   for (size_t i = 0; i < records.size(); ++i) {

@@ -101,7 +101,7 @@ Section validate_corners(const ModeSettings& settings) {
   const circuits::CircuitParams nominal = mode_circuit();
   const double lsb = decrement * nominal.c_sample / nominal.c_integ;
   std::vector<Condition> conditions;
-  for (circuits::Corner corner : circuits::all_corners)
+  for (circuits::Corner corner : settings.corners)
     for (double temperature : {-40.0, 27.0, 125.0})
       for (double supply : {0.9, 1.0, 1.1}) conditions.push_back({corner, temperature, supply});
   Section s{"corners", {}, {}, {}, {}};

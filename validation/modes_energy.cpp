@@ -107,8 +107,8 @@ DesignLevels calibrated_levels(const EnergyDesign& unary, double full_scale, con
   }
   const DesignLevels levels =
       design_levels(unary, columns, run_modes(setups, settings, "energy: levels of " + unary.name), full_scale);
-  s.text += fmt::format("levels of {} from {} other columns: trim {:.2f} mV, pedestal {:.2f} mV, decrement {:.4f} of the ideal one\n",
-                        unary.name, count, 1e3 * levels.v_trim, 1e3 * levels.v_pedestal, levels.decrement_gain);
+  s.text += fmt::format("levels of {} from {} other columns: trim {:.2f} mV, pedestal {:.2f} mV, decrement {:.4f} of the ideal one; the comparator turns at {:.2f} mV\n",
+                        unary.name, count, 1e3 * levels.v_trim, 1e3 * levels.v_pedestal, levels.decrement_gain, 1e3 * levels.v_turn);
   return levels;
 }
 
@@ -225,7 +225,7 @@ void run_levers(Converter converter, const std::string& name, const Pair& pair, 
   };
   line("baseline", reference);
   for (EnergyDesign d : lever_designs(converter)) {
-    set_levels(d, {pair.baseline_design.v_trim, pair.baseline_design.v_pedestal, pair.baseline_design.decrement_gain});
+    set_levels(d, {pair.baseline_design.v_trim, pair.baseline_design.v_pedestal, pair.baseline_design.decrement_gain, 0.0});
     const Mean m = run_design(d, vectors, full_scale, settings, "energy: " + d.name);
     line(d.name, m);
     s.json[name + "_levers"][d.name] = to_json(m.component);
