@@ -1,16 +1,17 @@
 // The integrate-and-fire neuron over its input, against a discrete model.
 //
-// Model, per time step: V ← (1 − a)·V + b·x + b₀ (x the conductance-weighted mean of the input), V ← λV + c at steps with a leak, a spike when V > θ, then V ← V₀ and `refractory`
-// steps of rest; V starts from what initialisation leaves. a (finite gain and charge injection that follows the output), b, b₀, λ, c and V₀ are regressions over the recorded outputs of two runs. θ is the threshold that was
-// programmed, moved to the interval between the largest silent and the smallest firing voltage of those runs when it lies outside. The spikes of the runs at other inputs judge.
+// Model, per time step: V ← (1 − a)·V + b·x + b₀ (x the conductance-weighted mean of the input), V ← λV + c at steps with a leak, a spike when V > θ, then V ← ρV + V₀ (the reset leaves a part) and `refractory`
+// steps of rest; V starts from what initialisation leaves. a (finite gain and charge injection that follows the output), b, b₀, λ, c, ρ and V₀ are regressions over the recorded outputs of two runs. θ lies between the largest silent
+// and the smallest firing voltage of those runs, where the straight line between what these bring to the latch says (comparator_turn). The spikes of the runs at other inputs judge.
 #include <fmt/format.h>
 
 #include <Eigen/QR>
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <optional>
 
 #include "core/statistics.hpp"
+#include "validation/converter_thresholds.hpp"
 #include "validation/modes.hpp"
 
 namespace mho::validation {
@@ -20,7 +21,7 @@ constexpr double limit = 0.03;
 constexpr int time_steps = 120;
 
 struct Model {
-  double a = 0, b = 0, b0 = 0, lambda = 1, c = 0, theta = 0, start = 0, v0 = 0;
+  double a = 0, b = 0, b0 = 0, lambda = 1, c = 0, theta = 0, start = 0, rho = 0, v0 = 0;
 };
 
 // Input of `on` of the 16 rows at +1; conductances as write-verify reads them.
@@ -51,7 +52,7 @@ int model_spikes(const Model& m, double x, int leak_every, int refractory, std::
     if (v <= m.theta) continue;
     ++spikes;
     if (times) times->push_back(step);
-    v = m.v0;
+    v = m.rho * v + m.v0;
     step += refractory;
   }
   return spikes;
@@ -73,24 +74,21 @@ std::vector<int> spike_steps(const circuits::ControlProgram& program, const circ
   return steps;
 }
 
-Model fit(const circuits::ControlProgram& program, const std::vector<const circuits::ConversionRecord*>& records, const std::vector<double>& inputs, double threshold) {
+Model fit(const circuits::ControlProgram& program, const std::vector<const circuits::ConversionRecord*>& records, const std::vector<double>& inputs) {
   struct First {
     double input, out;  // first integration after a start
-    bool after_reset;
+    std::optional<double> peak;  // [V] at the spike before, nothing after initialisation
   };
   std::vector<First> firsts;
   std::vector<double> x, from, increment, before_leak, after_leak;
-  double silent = -INFINITY, firing = INFINITY;
   for (size_t r = 0; r < records.size(); ++r) {
-    double out = 0.0;  // while C_integ is closed around the amplifier
-    bool fresh = true, reset = false;
+    double out = 0.0;  // before the last comparison; what comparing and restoring add belongs to the next increment
+    bool fresh = true;
+    std::optional<double> peak;
     for (const circuits::StepRecord& step : records[r]->steps) {
       const std::string& name = program.steps[static_cast<size_t>(step.step)].name;
-      if (name == "compare") {
-        if (step.decision > 0) firing = std::min(firing, out);
-        else silent = std::max(silent, out);
-      } else if (name == "integrate") {
-        if (fresh) firsts.push_back({inputs[r], step.v_out, reset});
+      if (name == "integrate") {
+        if (fresh) firsts.push_back({inputs[r], step.v_out, peak});
         else x.push_back(inputs[r]), from.push_back(out), increment.push_back(step.v_out - out);
         fresh = false;
         out = step.v_out;
@@ -98,14 +96,14 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
         before_leak.push_back(out);
         after_leak.push_back(step.v_out);
         out = step.v_out;
-      } else if (name == "restore") {
-        out = step.v_out;
       } else if (name == "reset" || name == "initialise") {
         fresh = true;
-        reset = name == "reset";
+        if (name == "reset") peak = out;
       }
     }
   }
+  std::vector<circuits::ConversionRecord> copies;
+  for (const auto* r : records) copies.push_back(*r);
   const auto n = static_cast<Eigen::Index>(x.size());
   Eigen::MatrixXd terms(n, 3);
   terms.col(0) = Eigen::Map<const Eigen::VectorXd>(x.data(), n);
@@ -113,14 +111,20 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
   terms.col(2) = -Eigen::Map<const Eigen::VectorXd>(from.data(), n);
   const Eigen::VectorXd fitted = terms.colPivHouseholderQr().solve(Eigen::Map<const Eigen::VectorXd>(increment.data(), n));
   const Line leak = fit_line(before_leak, after_leak);
-  Model m{fitted(2), fitted(0), fitted(1), leak.slope, leak.intercept, std::clamp(threshold, std::min(silent, firing), std::max(silent, firing)), 0.0, 0.0};
-  std::array<double, 2> sum{}, count{};
+  Model m{fitted(2), fitted(0), fitted(1), leak.slope, leak.intercept, comparator_turn(program, copies).residue, 0.0, 0.0, 0.0};
+  std::vector<double> peaks, left;
   for (const First& f : firsts) {
-    sum[f.after_reset] += (f.out - m.b * f.input - m.b0) / (1.0 - m.a);
-    count[f.after_reset] += 1.0;
+    const double from_here = (f.out - m.b * f.input - m.b0) / (1.0 - m.a);
+    if (!f.peak) {
+      m.start += from_here / static_cast<double>(records.size());
+      continue;
+    }
+    peaks.push_back(*f.peak);
+    left.push_back(from_here);
   }
-  m.start = sum[0] / count[0];
-  if (count[1] > 0.0) m.v0 = sum[1] / count[1];
+  const Line after = fit_line(peaks, left);
+  m.rho = after.slope;
+  m.v0 = after.intercept;
   return m;
 }
 
@@ -147,12 +151,12 @@ Section validate_spiking(const ModeSettings& settings) {
     sources.push_back(&records[i]);
     inputs.push_back(mean_input(rows_on(on[i])));
   }
-  const Model m = fit(program, sources, inputs, threshold);
+  const Model m = fit(program, sources, inputs);
   Section s{"spiking", {}, {}, {}, {}};
   s.text = fmt::format(
       "{} steps; threshold {:.0f} mV, a leak every {} steps, {} step of rest\nmodel fitted at the inputs marked *: {:.4f} V/V a step, offset {:.3f} mV, {:.4f} of the output lost a step, leak factor {:.5f} "
-      "(C_integ/(C_integ + C_sample) = {:.5f}) with {:.3f} mV, fires above {:.2f} mV, starts from {:.2f} mV, after a spike from {:.2f} mV\n\n   input [mV]   spikes   model   spikes a step      model   difference\n",
-      time_steps, 1e3 * threshold, leak_every, refractory, m.b, 1e3 * m.b0, m.a, m.lambda, circuit.c_integ / (circuit.c_integ + circuit.c_sample), 1e3 * m.c, 1e3 * m.theta, 1e3 * m.start, 1e3 * m.v0);
+      "(C_integ/(C_integ + C_sample) = {:.5f}) with {:.3f} mV, fires above {:.2f} mV, starts from {:.2f} mV, after a spike from {:.4f} of its voltage and {:.2f} mV\n\n   input [mV]   spikes   model   spikes a step      model   difference\n",
+      time_steps, 1e3 * threshold, leak_every, refractory, m.b, 1e3 * m.b0, m.a, m.lambda, circuit.c_integ / (circuit.c_integ + circuit.c_sample), 1e3 * m.c, 1e3 * m.theta, 1e3 * m.start, m.rho, 1e3 * m.v0);
   double worst = 0.0;
   for (size_t i = 0; i < on.size(); ++i) {
     const double x = mean_input(rows_on(on[i]));
