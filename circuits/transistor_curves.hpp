@@ -28,7 +28,7 @@ struct CurveRequest {
 // Junctions of one finger with contacts on both sides, as in netlists/: ad, as, pd, ps.
 std::string instance_geometry(const Geometry& g);
 
-// [geometry][bias] current into the drain [A]. Throws what dc_sweep() throws.
+// [geometry][bias] current into the drain [A]. Throws NetlistError as Session::analyse, and when a current is missing or not finite.
 std::vector<std::vector<double>> drain_curves(spice::Session& session, const CurveRequest& request,
                                               std::span<const Geometry> geometries,
                                               std::span<const TerminalBias> biases);
