@@ -121,8 +121,7 @@ void check_expressions(const TomlFile& file, const ControlProgram& program) {
 // Walks through the program with made-up decisions: nothing that short_circuit() names may happen, the latch is on where the program decides, every expression can
 // be evaluated, and the program ends.
 void check(const TomlFile& file, const ControlProgram& program) {
-  constexpr int patterns = 8;
-  for (int pattern = 0; pattern < patterns; ++pattern) {
+  for (int pattern = 0; pattern < decision_patterns; ++pattern) {
     std::string where = "step";
     try {
       ProgramInput input;
@@ -130,7 +129,6 @@ void check(const TomlFile& file, const ControlProgram& program) {
       input.max_code = 3;
       ControlState state(program, input);
       std::array<bool, signal_count> on{};
-      RandomStream random(static_cast<std::uint64_t>(pattern), 0, 0, 0, Purpose::test);
       int decisions = 0;
       for (int guard = 0; !state.ended(); ++guard) {
         if (guard > 200000) throw file.error("step", "the steps never reach \"end\"");
@@ -152,10 +150,7 @@ void check(const TomlFile& file, const ControlProgram& program) {
         where = "step." + state.step().name;
         if (state.step().decides && !on[static_cast<size_t>(Signal::lat)]) throw file.error(where, "decides while the latch is off (lat=0)");
         if (state.step().decides && !latched) throw file.error(where, "decides without turning the latch on in this step (lat was 1 before): it still holds the decision before");
-        // All high, all low, a change after the third decision, alternating; the others at random.
-        const bool high = pattern == 0 || (pattern == 1 ? false : pattern == 2 ? decisions < 3 : pattern == 3 ? decisions % 2 == 0 : random.uniform() < 0.5);
-        decisions += state.step().decides;
-        state.advance(high);
+        state.advance(state.step().decides && made_up_decision(pattern, decisions++));
       }
       where = "result";
       state.code();
@@ -235,6 +230,18 @@ ControlProgram read(TomlFile& file, const std::string& text) {
 }
 
 }  // namespace
+
+bool made_up_decision(int pattern, int number) {
+  if (pattern < 2) return pattern == 0;
+  if (pattern == 2) return number < 3;
+  if (pattern == 3) return number % 2 == 0;
+  return RandomStream(static_cast<std::uint64_t>(pattern), 0, 0, static_cast<std::uint32_t>(number), Purpose::test).uniform() < 0.5;
+}
+
+std::uint32_t lfsr_step(std::uint32_t state) {
+  const std::uint32_t bit = (state ^ (state >> 2) ^ (state >> 3) ^ (state >> 5)) & 1u;
+  return (state >> 1) | (bit << 15);
+}
 
 int ControlProgram::step_index(const std::string& step_name) const {
   for (size_t i = 0; i < steps.size(); ++i)
@@ -324,10 +331,8 @@ double ControlState::evaluate(const std::string& expression) const {
   if (expression == "1") return 1.0;
   const ExpressionFunction own = [&](std::string_view name, std::span<const double> a) -> std::optional<double> {
     if (name == "lfsr" && a.empty()) {
-      // x^16 + x^14 + x^13 + x^11 + 1: maximal length 65,535.
-      const std::uint32_t bit = (lfsr_ ^ (lfsr_ >> 2) ^ (lfsr_ >> 3) ^ (lfsr_ >> 5)) & 1u;
-      lfsr_ = (lfsr_ >> 1) | (bit << 15);
-      return bit ? 1.0 : -1.0;
+      lfsr_ = lfsr_step(lfsr_);
+      return (lfsr_ >> 15) ? 1.0 : -1.0;
     }
     for (const auto& [table, numbers] : program_->tables)
       if (table == name && a.size() == 1) {

@@ -78,6 +78,10 @@ std::optional<std::string> short_circuit(const std::array<bool, signal_count>& o
 ControlProgram read_control_program(const std::string& path);
 ControlProgram parse_control_program(const std::string& text, const std::string& name);
 
+// Made-up decisions that walks through a program follow: all +, all −, − from the fourth on, alternating; the others at random.
+inline constexpr int decision_patterns = 8;
+bool made_up_decision(int pattern, int number);
+
 // What a program is given besides its own parameters.
 struct ProgramInput {
   int bits = 1;             // magnitude bits of the input
@@ -87,6 +91,9 @@ struct ProgramInput {
   std::uint32_t lfsr = 1;   // start of the shift register, not 0
   std::vector<std::pair<std::string, double>> parameters;  // in place of the program's own
 };
+
+// Next state of the 16-bit shift register x^16 + x^14 + x^13 + x^11 + 1 (maximal length 65,535); its highest bit is the new one.
+std::uint32_t lfsr_step(std::uint32_t state);
 
 // Where a conversion stands. advance() is called at the end of each step with the latch's result. Names that every program may read: bits, pulse_multiplier,
 // max_code, v_ref, v_read, v_trim, v_decrement, v_line (v_ref + v_trim), q (the last decision, ±1), always (1); functions: those of expression.hpp, a table

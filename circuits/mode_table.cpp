@@ -8,30 +8,12 @@
 
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
-#include "core/random.hpp"
 
 namespace mho::circuits {
 namespace {
 
-constexpr int patterns = 8;
-
-// The n-th decision of a made-up run.
 std::function<bool(int)> pattern(int number) {
-  return [number, random = RandomStream(static_cast<std::uint64_t>(number), 0, 0, 0,
-                                        Purpose::test)](int n) mutable {
-    switch (number) {
-      case 0:
-        return true;
-      case 1:
-        return false;
-      case 2:
-        return n < 3;
-      case 3:
-        return n % 2 == 0;
-      default:
-        return random.uniform() < 0.5;
-    }
-  };
+  return [number](int n) { return made_up_decision(number, n); };
 }
 
 std::string change_text(const Event& event) {
@@ -54,7 +36,7 @@ std::vector<std::vector<std::string>> closed_switches(const ControlProgram& prog
                                                       const ProgramInput& input) {
   std::vector<std::vector<std::string>> closed(program.steps.size());
   std::vector<bool> met(program.steps.size(), false);
-  for (int p = 0; p < patterns; ++p) {
+  for (int p = 0; p < decision_patterns; ++p) {
     std::array<bool, signal_count> on{};
     walk(program, input, pattern(p), [&](const ControlState& state) {
       for (const Event& e : state.phase().events)
@@ -170,7 +152,7 @@ double walk(const ControlProgram& program, const ProgramInput& input,
 
 DurationRange durations(const ControlProgram& program, const ProgramInput& input) {
   DurationRange range{1e9, 0.0};
-  for (int p = 0; p < patterns; ++p) {
+  for (int p = 0; p < decision_patterns; ++p) {
     const double t = walk(program, input, pattern(p));
     range = {std::min(range.shortest, t), std::max(range.longest, t)};
   }

@@ -118,12 +118,6 @@ void check_for_ode(const SimulateOptions& o, const NeuronPoint& point) {
   if (!point.column) throw Error(fmt::format("--form ode and both read a column, which program {} does not", point.program.name));
 }
 
-// Where a named shipped program lies, as the key calibrate.program wants it.
-std::string program_path(const std::string& name) {
-  const auto shipped = circuits::shipped_programs();
-  return std::find(shipped.begin(), shipped.end(), name) != shipped.end() ? fmt::format("netlists/programs/{}.toml", name) : name;
-}
-
 void write_files(const SimulateOptions& o, const NeuronPoint& point, const circuits::ConversionSetup& setup, const WatchedRun& run) {
   if (!o.deck.empty()) write_text_file(o.deck, circuits::export_deck(setup, ngspice_of(point), run.record, run.waveform));
   if (!o.waveform.empty()) write_waveform(o.waveform, run.waveform, point.circuit.v_ref);
@@ -152,7 +146,7 @@ void simulate(const CommonOptions& common, const SimulateOptions& o) {
   }
   if (o.form != "ngspice") {
     validation::CalibrationSettings settings = neuron_settings(common);
-    if (!o.setup.program.empty()) settings.program = program_path(o.setup.program);
+    if (!o.setup.program.empty()) settings.program = o.setup.program;
     if (o.setup.tolerance) settings.tolerance = *o.setup.tolerance;
     ColumnInput input = *point.column;
     forms.push_back(ode_form(validation::calibrate(settings, Cache({}, !common.no_cache)), point.program, input));

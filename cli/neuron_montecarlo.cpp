@@ -175,6 +175,7 @@ void write_files(const std::string& out, const validation::ConversionRuns& runs,
 void montecarlo(const CommonOptions& common, const MonteCarloOptions& o) {
   std::vector<Spec> specs;
   for (const std::string& text : o.specs) specs.push_back(read_spec(text));
+  if (o.setup.die) throw Error("--die: every die is run here; mho neuron simulate takes one");
   NeuronPoint point = neuron_point(o.setup, common);
   if (!common.out.empty()) make_output_folder(common.out);
   std::vector<circuits::ConversionSetup> setups;

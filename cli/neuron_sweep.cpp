@@ -88,6 +88,9 @@ NeuronPoint moved_point(const SweepOptions& o, const CommonOptions& common,
     if (axes[a].key == "rows") setup.rows = whole("rows", values[a], 2, 4096);
   }
   NeuronPoint point = neuron_point(setup, common);
+  for (const Axis& axis : axes)
+    if ((axis.key == "rows" || axis.key == "index") && (!point.column || !o.setup.input.empty()))
+      throw Error(fmt::format("--vary {}: {}", axis.key, point.column ? "the column is given by --input" : fmt::format("program {} reads no column", point.program.name)));
   for (size_t a = 0; a < axes.size(); ++a)
     if (axes[a].key != "index" && axes[a].key != "rows")
       set_value(point, axes[a].key, values[a], "--vary " + axes[a].key);
@@ -287,7 +290,12 @@ void write_pictures(const std::string& out, const SweepResult& s,
 
 void sweep(const CommonOptions& common, const SweepOptions& o) {
   SweepResult s;
-  for (const std::string& text : o.vary) s.axes.push_back(read_axis(text));
+  for (const std::string& text : o.vary) {
+    s.axes.push_back(read_axis(text));
+    const std::string& key = s.axes.back().key;
+    if (std::count_if(s.axes.begin(), s.axes.end(), [&](const Axis& a) { return a.key == key; }) > 1)
+      throw Error(fmt::format("--vary {}: given twice", key));
+  }
   s.points = grid(o, common, s.axes);
   if (!common.out.empty()) make_output_folder(common.out);
   validation::RunSettings run;

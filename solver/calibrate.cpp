@@ -185,32 +185,30 @@ void fit_neuron(NeuronModel& model, const circuits::ControlProgram& program, con
   report.iterations += fit.iterations;
 }
 
-// The latch turns where it told out apart: halfway between the highest out that it took for negative and the lowest that it took for positive; the fewest decisions on the wrong side
-// where these overlap.
-void fit_latch(NeuronModel& model, const CalibrationData& data, FitReport& report) {
+}  // namespace
+
+LatchTurn latch_turn(std::span<const circuits::ConversionRecord> records) {
   std::vector<std::pair<double, int>> decisions;
-  for (const circuits::ConversionRecord& r : data.records)
+  for (const circuits::ConversionRecord& r : records)
     for (const circuits::StepRecord& s : r.steps)
       if (s.decision != 0) decisions.emplace_back(s.v_decision, s.decision);
-  report.latch_decisions = static_cast<int>(decisions.size());
-  const auto is_negative = [](const auto& d) { return d.second < 0; };
-  // With one sign alone the turn is not bracketed: it stays where it was.
-  if (std::all_of(decisions.begin(), decisions.end(), is_negative) || std::none_of(decisions.begin(), decisions.end(), is_negative)) return;
+  LatchTurn turn;
+  turn.decisions = static_cast<int>(decisions.size());
+  const auto negative = std::count_if(decisions.begin(), decisions.end(), [](const auto& d) { return d.second < 0; });
+  if (negative == 0 || negative == turn.decisions) return turn;
   std::sort(decisions.begin(), decisions.end());
-  auto wrong = std::count_if(decisions.begin(), decisions.end(), is_negative);
-  auto best = wrong;
   // wrong: decisions on the wrong side of a threshold below all; each decision passed changes it by one.
+  auto wrong = negative, best = negative;
   for (size_t i = 0; i + 1 < decisions.size(); ++i) {
     wrong += decisions[i].second;
     if (wrong >= best) continue;
     best = wrong;
-    model.neuron.v_latch = 0.5 * (decisions[i].first + decisions[i + 1].first);
-    report.latch_bracket = decisions[i + 1].first - decisions[i].first;
+    turn.v = 0.5 * (decisions[i].first + decisions[i + 1].first);
+    turn.bracket = decisions[i + 1].first - decisions[i].first;
   }
-  report.latch_wrong = static_cast<int>(best);
+  turn.wrong = static_cast<int>(best);
+  return turn;
 }
-
-}  // namespace
 
 double lsb(const circuits::CircuitParams& circuit, const circuits::ReadPoint& point) { return point.v_decrement * circuit.c_sample / circuit.c_integ; }
 
@@ -225,7 +223,8 @@ NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlPr
   fit_line(model, pulses, options, local);
   fit_fall(model, pulses, options, local);
   fit_neuron(model, program, data, options, local);
-  fit_latch(model, data, local);
+  local.latch = latch_turn(data.records);
+  model.neuron.v_latch = local.latch.v.value_or(model.neuron.v_latch);
   model.min_rows = 1e9;
   for (size_t r = 0; r < data.records.size(); ++r) {
     const double rows = static_cast<double>(data.inputs[r].conductance.size());

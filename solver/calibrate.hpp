@@ -25,11 +25,19 @@ struct LineRuns {
   CalibrationData data;
 };
 
+// Where the latch of these records turns: halfway between the highest out that it took for negative and the lowest that it took for positive; the fewest decisions on the wrong
+// side where these overlap.
+struct LatchTurn {
+  std::optional<double> v;             // [V] out, relative to VREF; nothing without decisions of both signs
+  double bracket = 0;                  // [V] between the decisions next to it
+  int decisions = 0, wrong = 0;        // how many there were, and how many lie on the wrong side of it
+};
+LatchTurn latch_turn(std::span<const circuits::ConversionRecord> records);
+
 struct FitReport {
   double line_rms = 0, fall_rms = 0, neuron_rms = 0;  // [V] residual rms on the data of each fit; neuron at the output
   int line_points = 0, fall_points = 0, neuron_points = 0;
-  double latch_bracket = 0;  // [V] of out, between the decisions next to v_latch
-  int latch_decisions = 0, latch_wrong = 0;  // how many there were, and how many lie on the wrong side of it
+  LatchTurn latch;
   int iterations = 0;
 };
 

@@ -41,7 +41,7 @@ void to_json(Json& json, const Calibration& c) {
   const WaveformPair& w = c.example;
   json = Json{{"neuron", c.neuron}, {"energy", c.energy},
               {"fit", Json{{"line_rms", quantity(f.line_rms, "V")}, {"fall_rms", quantity(f.fall_rms, "V")}, {"neuron_rms", quantity(f.neuron_rms, "V")},
-                           {"line_points", f.line_points}, {"fall_points", f.fall_points}, {"neuron_points", f.neuron_points}, {"latch_bracket", quantity(f.latch_bracket, "V")}, {"latch_decisions", f.latch_decisions}, {"latch_wrong", f.latch_wrong}, {"iterations", f.iterations}}},
+                           {"line_points", f.line_points}, {"fall_points", f.fall_points}, {"neuron_points", f.neuron_points}, {"latch_bracket", quantity(f.latch.bracket, "V")}, {"latch_decisions", f.latch.decisions}, {"latch_wrong", f.latch.wrong}, {"iterations", f.iterations}}},
               {"fitted", c.fitted}, {"unseen", c.unseen}, {"failures", c.failures}, {"phases", c.phases},
               {"example", Json{{"t_ngspice", w.t_ngspice}, {"out_ngspice", w.out_ngspice}, {"line_ngspice", w.line_ngspice}, {"t_ode", w.t_ode},
                                {"out_ode", w.out_ode}, {"line_ode", w.line_ode}, {"rows", w.rows}, {"code_ngspice", w.code_ngspice}, {"code_ode", w.code_ode}}}};
@@ -57,9 +57,9 @@ void from_json(const Json& json, Calibration& c) {
   f.at("line_points").get_to(c.fit.line_points);
   f.at("fall_points").get_to(c.fit.fall_points);
   f.at("neuron_points").get_to(c.fit.neuron_points);
-  c.fit.latch_bracket = f.at("latch_bracket").at("value").get<double>();
-  f.at("latch_decisions").get_to(c.fit.latch_decisions);
-  f.at("latch_wrong").get_to(c.fit.latch_wrong);
+  c.fit.latch.bracket = f.at("latch_bracket").at("value").get<double>();
+  f.at("latch_decisions").get_to(c.fit.latch.decisions);
+  f.at("latch_wrong").get_to(c.fit.latch.wrong);
   f.at("iterations").get_to(c.fit.iterations);
   read_summary(json.at("fitted"), c.fitted);
   read_summary(json.at("unseen"), c.unseen);

@@ -126,6 +126,7 @@ solver::LeastSquaresResult from_text(const std::string& text, size_t unknowns) {
   result.x.resize(static_cast<Eigen::Index>(unknowns));
   in >> result.rms;
   for (double& x : result.x) in >> x;
+  if (!in) throw NumericalError("a start of the fit ended with what is no number: " + text.substr(0, 60));
   return result;
 }
 

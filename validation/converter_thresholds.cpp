@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/statistics.hpp"
+#include "solver/calibrate.hpp"
 
 namespace mho::validation {
 namespace {
@@ -33,19 +34,16 @@ circuits::ConversionSetup converter_setup(const circuits::CircuitParams& circuit
 
 ComparatorTurn comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records) {
   Comparison below{-INFINITY, -INFINITY, 0}, above{INFINITY, INFINITY, 0};
-  double highest = -INFINITY, lowest = INFINITY;  // out
   ComparatorTurn turn;
   for (const auto& record : records)
     for (const Comparison& c : comparisons(program, record)) {
       turn.undecided += c.decision == 0;
       if (c.decision < 0 && c.residue > below.residue) below = c;
       if (c.decision > 0 && c.residue < above.residue) above = c;
-      if (c.decision < 0) highest = std::max(highest, c.out);
-      if (c.decision > 0) lowest = std::min(lowest, c.out);
     }
   turn.residue = turn.v_latch = turn.bracket = std::numeric_limits<double>::quiet_NaN();
   if (below.decision == 0 || above.decision == 0) return turn;
-  turn.v_latch = 0.5 * (highest + lowest);
+  turn.v_latch = solver::latch_turn(records).v.value();
   turn.bracket = above.residue - below.residue;
   const double share = above.out > below.out ? std::clamp((turn.v_latch - below.out) / (above.out - below.out), 0.0, 1.0) : 0.5;
   turn.residue = below.residue + turn.bracket * share;

@@ -12,7 +12,7 @@ circuits::ConversionSetup converter_setup(const circuits::CircuitParams& circuit
 
 // Where the decisions of the records turn, by what the latch decided.
 struct ComparatorTurn {
-  double v_latch = 0.0;    // [V] out when the latch is turned on: between the highest that it took for negative and the lowest that it took for positive
+  double v_latch = 0.0;    // [V] out at which the latch turns (solver::latch_turn)
   double residue = 0.0;    // [V] integrated voltage that brings out there, on the straight line between the two nearest residues. NAN: decisions of one sign only
   double bracket = 0.0;    // [V] of residue between those two; negative: they overlap
   int undecided = 0;

@@ -52,7 +52,7 @@ circuits::ConversionRecord convert(const circuits::ControlProgram& program, doub
 }  // namespace
 
 TEST_CASE("the comparator turns between the decisions next to it, wherever the records lie") {
-  const circuits::ControlProgram program = mode_program("preset_unary");
+  const circuits::ControlProgram program = circuits::named_program("preset_unary");
   std::vector<circuits::ConversionRecord> records;
   for (double v : {-0.02, 0.003, 0.031, 0.0427}) records.push_back(convert(program, v));
   const ComparatorTurn found = comparator_turn(program, records);
@@ -66,7 +66,7 @@ TEST_CASE("the comparator turns between the decisions next to it, wherever the r
 }
 
 TEST_CASE("a ramp gives the thresholds of whole conversions, of a bent converter too") {
-  const circuits::ControlProgram ramp = mode_program("preset_ramp"), unary = mode_program("preset_unary");
+  const circuits::ControlProgram ramp = circuits::named_program("preset_ramp"), unary = circuits::named_program("preset_unary");
   for (double bend : {0.0, 2.0}) {
     const std::array<std::vector<double>, 2> thresholds{ramp_thresholds(convert(ramp, 0.07, bend), turn, codes), ramp_thresholds(convert(ramp, -0.07, bend), turn, codes)};
     for (double v : {-0.061, -0.0333, -0.0042, 0.0007, 0.0049, 0.0257, 0.0581}) {
@@ -87,7 +87,7 @@ TEST_CASE("a ramp gives the thresholds of whole conversions, of a bent converter
 }
 
 TEST_CASE("binary conversions give both thresholds beside their code") {
-  const circuits::ControlProgram program = mode_program("preset_binary");
+  const circuits::ControlProgram program = circuits::named_program("preset_binary");
   std::vector<circuits::ConversionRecord> records;
   for (int code = -29; code <= 29; code += 2) records.push_back(convert(program, turn + unit * (code + 0.4)));
   const BinaryThresholds found = binary_thresholds(program, records, turn);

@@ -164,14 +164,14 @@ EnergyDesign baseline_design(Converter converter) {
   d.circuit = mode_circuit();
   d.circuit.rows = 256;
   d.circuit.c_line = 20e-15;  // the line is driven in every sample, so nothing need hold it
-  d.program = mode_program("baseline_" + suffix(converter));
+  d.program = circuits::named_program("baseline_" + suffix(converter));
   return d;
 }
 
 EnergyDesign low_energy_design(Converter converter) {
   EnergyDesign d = baseline_design(converter);
   d.name = "low energy";
-  d.program = mode_program("low_energy_" + suffix(converter));
+  d.program = circuits::named_program("low_energy_" + suffix(converter));
   smaller_swing(d);
   lower_read_voltage(d);
   return d;

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "circuits/spice/worker_pool.hpp"
-#include "core/data_path.hpp"
 #include "core/errors.hpp"
 #include "validation/conversion_runs.hpp"
 
@@ -19,21 +20,23 @@ circuits::CircuitParams mode_circuit() {
   return c;
 }
 
-circuits::ControlProgram mode_program(const std::string& name) { return circuits::read_control_program(data_path("netlists/programs/" + name + ".toml")); }
-
-double series_resistance(const circuits::CircuitParams& circuit) {
+double resistance_at(const std::string& name, const std::string& netlist, const std::string& source, double volt, const std::string& options) {
   double ohm = 0.0;
+  const std::string current = source + "#branch";
   spice::run_in_workers(1, {.workers = 1}, [&](size_t) {
     spice::Session session;
-    const std::string netlist = circuits::subcircuit_text() + fmt::format("vw wl 0 {0:.17g}\nvs sl 0 {1:.17g}\nvb bl 0 {2:.17g}\nxc bl wl sl cell r=1e-3\n", circuit.wl_high, circuit.v_ref,
-                                                                          circuit.v_ref + 0.05);
-    const auto result = session.analyse({"select transistor", netlist, {{"op", {"vb#branch"}}}, "reltol=1e-6"});
-    return fmt::format("{:.17g}", 0.05 / -result.front().value("vb#branch"));
+    return fmt::format("{:.17g}", volt / std::abs(session.analyse({name, netlist, {{"op", {current}}}, options}).front().value(current)));
   }, [&](size_t, spice::TaskOutcome outcome) {
-    if (!outcome.ok) throw NumericalError("select transistor: " + outcome.error);
+    if (!outcome.ok) throw NumericalError(name + ": " + outcome.error);
     ohm = std::stod(outcome.result);
   });
-  return ohm + circuit.r_driver;
+  return ohm;
+}
+
+double series_resistance(const circuits::CircuitParams& circuit) {
+  constexpr double volt = 0.05;
+  const std::string netlist = circuits::subcircuit_text() + fmt::format("vw wl 0 {:.17g}\nvs sl 0 {:.17g}\nvb bl sl {:.17g}\nxc bl wl sl cell r=1e-3\n", circuit.wl_high, circuit.v_ref, volt);
+  return resistance_at("select transistor", netlist, "vb", volt) + circuit.r_driver;
 }
 
 circuits::ColumnInput behind(circuits::ColumnInput input, double series) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "circuits/conversion.hpp"
+#include "circuits/mode_table.hpp"
 #include "circuits/model_card.hpp"
 #include "core/cache.hpp"
 #include "validation/section.hpp"
@@ -27,8 +28,8 @@ struct ModeSettings {
 
 // Circuit that the parts share: 16 rows, capacitors twice the chip's (circuit noise and charge injection halve against the signal).
 circuits::CircuitParams mode_circuit();
-// A shipped control program by its name.
-circuits::ControlProgram mode_program(const std::string& name);
+// Resistance [ohm] that a source of `volt` [V] sees at the operating point of `netlist`, in a process of its own.
+double resistance_at(const std::string& name, const std::string& netlist, const std::string& source, double volt, const std::string& options = "reltol=1e-6");
 // Select transistor at VREF and 50 mV with the row's driver: what stands in series with a cell [ohm].
 double series_resistance(const circuits::CircuitParams& circuit);
 // The same column with each cell at what is left of its conductance behind `series` [ohm]: write-verify reads cell, transistor and driver in series.

@@ -50,7 +50,7 @@ Section validate_converters(const ModeSettings& settings) {
     if (line.missing > 0) s.missed.push_back(fmt::format("converters, {}: {} codes missing", name, line.missing));
   };
   // Ramps start a little beyond the range; 30 decrements more than codes reach below zero whatever the gain.
-  const circuits::ControlProgram ramp = mode_program("preset_ramp"), binary = mode_program("preset_binary"), unary = mode_program("preset_unary");
+  const circuits::ControlProgram ramp = circuits::named_program("preset_ramp"), binary = circuits::named_program("preset_binary"), unary = circuits::named_program("preset_unary");
   const double start = lsb * (codes + 8);
   const auto ramps = run_modes({preset(circuit, ramp, start, codes + 40), preset(circuit, ramp, -start, codes + 40)}, settings, "ramps of the unary converter");
   // Decisions of whole conversions near zero bracket the comparator's turn closer than the ramps alone.
@@ -84,13 +84,26 @@ Section validate_converters(const ModeSettings& settings) {
   if (foretold < clear || clear < 5) s.missed.push_back("converters: whole conversions and ramps disagree");
 
   std::vector<circuits::ConversionSetup> setups;
-  for (int code = 1; code <= codes + 4; code += 2)  // beyond the range by more than the offset
+  for (int code = 1; code <= codes; code += 2)
     for (int sign : {1, -1}) setups.push_back(preset(circuit, binary, sign * (code + 0.5) * lsb, codes));
-  for (double code : {-1.5, -0.5, 0.5, 2.5, 120.5, 126.5, 128.5})  // around zero, where the offset decides which codes these are, and at the end
-    for (int sign : {1, -1}) setups.push_back(preset(circuit, binary, sign * code * lsb, codes));
-  const auto records = run_modes(setups, settings, "binary conversions");
-  const ComparatorTurn search = comparator_turn(binary, records);
-  const BinaryThresholds found = binary_thresholds(binary, records, search.residue);
+  auto records = run_modes(setups, settings, "binary conversions");
+  ComparatorTurn search = comparator_turn(binary, records);
+  BinaryThresholds found = binary_thresholds(binary, records, search.residue);
+  // What these left out, because the offset moved a code past its neighbour: a conversion at each side of where the straight line puts the threshold.
+  std::vector<circuits::ConversionSetup> more;
+  for (size_t p = 0; p < 2; ++p) {
+    const ConverterLine line = converter_line(found.thresholds[p], codes);
+    for (int code = 1; code <= codes; ++code) {
+      const auto k = static_cast<size_t>(code - 1);
+      if (k < found.thresholds[p].size() && std::isfinite(found.thresholds[p][k])) continue;
+      for (double side : {-0.4, 0.4}) more.push_back(preset(circuit, binary, (p == 0 ? 1.0 : -1.0) * line.lsb * (code + line.offset + side), codes));
+    }
+  }
+  const auto others = run_modes(more, settings, "binary conversions at what these left out");
+  setups.insert(setups.end(), more.begin(), more.end());
+  records.insert(records.end(), others.begin(), others.end());
+  search = comparator_turn(binary, records);
+  found = binary_thresholds(binary, records, search.residue);
   for (size_t p = 0; p < 2; ++p) {
     judge(p == 0 ? "binary, +" : "binary, -", converter_line(found.thresholds[p], codes));
     for (size_t k = 0; k < static_cast<size_t>(codes); ++k)

@@ -12,8 +12,6 @@
 
 #include "circuits/mismatched_netlist.hpp"
 #include "circuits/model_card.hpp"
-#include "circuits/spice/worker_pool.hpp"
-#include "core/errors.hpp"
 #include "core/intervals.hpp"
 #include "core/statistics.hpp"
 #include "validation/conversion_runs.hpp"
@@ -57,16 +55,7 @@ double gate_resistance(const Condition& c) {
   transistors.models = circuits::card_text(c.corner);
   const std::string netlist = circuits::subcircuit_text(transistors) +
                               fmt::format("vdd vdd 0 {:.17g}\nva a 0 {:.17g}\nvb b a 0.01\nx1 b a vdd 0 vdd tgate_small\n", circuit.v_dd * c.supply, circuit.v_ref);
-  double ohm = 0.0;
-  spice::run_in_workers(1, {.workers = 1}, [&](size_t) {
-    spice::Session session;
-    const auto op = session.analyse({"transmission gate", netlist, {{"op", {"vb#branch"}}}, fmt::format("temp={} reltol=1e-6", c.temperature)});
-    return fmt::format("{:.17g}", 0.01 / std::abs(op.front().value("vb#branch")));
-  }, [&](size_t, spice::TaskOutcome outcome) {
-    if (!outcome.ok) throw NumericalError("transmission gate: " + outcome.error);
-    ohm = std::stod(outcome.result);
-  });
-  return ohm;
+  return resistance_at("transmission gate", netlist, "vb", 0.01, fmt::format("temp={} reltol=1e-6", c.temperature));
 }
 
 circuits::ConversionSetup at(const Condition& c, const circuits::ControlProgram& program, double v, int max_code) {
@@ -97,7 +86,7 @@ std::vector<std::optional<circuits::ConversionRecord>> run_at(double temperature
 }  // namespace
 
 Section validate_corners(const ModeSettings& settings) {
-  const circuits::ControlProgram ramp = mode_program("preset_ramp"), binary = mode_program("preset_binary");
+  const circuits::ControlProgram ramp = circuits::named_program("preset_ramp"), binary = circuits::named_program("preset_binary");
   const circuits::CircuitParams nominal = mode_circuit();
   const double lsb = decrement * nominal.c_sample / nominal.c_integ;
   std::vector<Condition> conditions;
@@ -153,7 +142,7 @@ Section validate_corners(const ModeSettings& settings) {
 }
 
 Section validate_mismatch(const ModeSettings& settings) {
-  const circuits::ControlProgram program = mode_program("comparator");
+  const circuits::ControlProgram program = circuits::named_program("comparator");
   const circuits::CircuitParams circuit = mode_circuit();
   // Lines at ±200 mV give the gain; at ±40 mV the open amplifier is still linear, and the output at the end of the comparison tells where it turns.
   const std::array<double, 4> lines{-0.2, -0.04, 0.04, 0.2};

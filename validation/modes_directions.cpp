@@ -65,7 +65,7 @@ Section validate_directions(const ModeSettings& wanted) {
   const circuits::CircuitParams circuit = mode_circuit();
   // Wires of a 16×16 corelet: 0.5 ohm and the parameters' wire capacitance a cell, 0.1 fF to each neighbour.
   const circuits::WireParams wires{0.5, 0.5, 0.1e-15, 0.0};
-  const circuits::ControlProgram program = mode_program("driven_unary");
+  const circuits::ControlProgram program = circuits::named_program("driven_unary");
   const auto g = random_matrix(settings.seed), gt = transposed(g);
   RandomStream random(settings.seed, 0, 0, 1, Purpose::inputs);
   std::vector<std::vector<std::int8_t>> levels(2, std::vector<std::int8_t>(lines));

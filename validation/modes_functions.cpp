@@ -43,7 +43,7 @@ double counted(const circuits::ControlProgram& program, int n) {
 
 Section validate_functions(const ModeSettings& settings) {
   const circuits::CircuitParams circuit = mode_circuit();
-  const circuits::ControlProgram unary = mode_program("driven_unary"), relu = mode_program("relu"), tanh = mode_program("tanh"), sigmoid = mode_program("sigmoid");
+  const circuits::ControlProgram unary = circuits::named_program("driven_unary"), relu = circuits::named_program("relu"), tanh = circuits::named_program("tanh"), sigmoid = circuits::named_program("sigmoid");
   std::vector<circuits::ConversionSetup> setups;
   for (const circuits::ControlProgram* program : {&unary, &relu, &tanh, &sigmoid})
     for (int i = 0; i < vectors; ++i) setups.push_back(column_setup(circuit, *program, vector_input(settings.seed, i)));

@@ -12,8 +12,6 @@
 
 #include "core/random.hpp"
 #include "core/statistics.hpp"
-#include "circuits/spice/worker_pool.hpp"
-#include "core/errors.hpp"
 #include "validation/modes.hpp"
 
 namespace mho::validation {
@@ -69,7 +67,7 @@ Section validate_integrate(const ModeSettings& settings) {
   // The falling word lines pull the held line down: its reference goes with it, by the mean of a first run with zero inputs.
   circuits::ColumnInput zero = inputs[vectors / 2];
   for (auto& bit : zero.levels) std::fill(bit.begin(), bit.end(), static_cast<std::int8_t>(0));
-  const circuits::ControlProgram driven = mode_program("driven_unary"), held = mode_program("held_line_unary");
+  const circuits::ControlProgram driven = circuits::named_program("driven_unary"), held = circuits::named_program("held_line_unary");
   const double trim = run_modes({column_setup(circuit, held, behind(zero, series))}, settings, "held line at zero input").front().v_line_held.front();
 
   // What switches inject in every cycle is nulled by the same reference, as the chip trims its levels: the trim at which zero inputs integrate to zero.

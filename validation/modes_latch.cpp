@@ -69,9 +69,9 @@ Section validate_latch(const ModeSettings& settings) {
   std::vector<circuits::ConversionSetup> presets;
   circuits::ReadPoint point;
   point.max_code = 1;
-  for (double v : {1e-3, 4e-3}) presets.push_back(converter_setup(circuit, mode_program("preset_unary"), point, v));
+  for (double v : {1e-3, 4e-3}) presets.push_back(converter_setup(circuit, circuits::named_program("preset_unary"), point, v));
   const auto near = run_modes(presets, settings, "gain of the compare phase");
-  const circuits::ControlProgram program = mode_program("preset_unary");
+  const circuits::ControlProgram program = circuits::named_program("preset_unary");
   size_t sign = 0;
   while (sign + 1 < near[0].steps.size() && near[0].steps[sign].step != program.step_index("sign")) ++sign;
   const double before = near[1].v_integrated - near[0].v_integrated, after = near[1].steps[sign].v_decision - near[0].steps[sign].v_decision;

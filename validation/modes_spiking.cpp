@@ -1,14 +1,14 @@
 // The integrate-and-fire neuron over its input, against a discrete model.
 //
-// Model, per time step: V ← (1 − a)·V + b·x + b₀ (x the conductance-weighted mean of the input), V ← λV + c at steps with a leak, a spike when V > θ, then V ← ρV + V₀ (the reset leaves a part) and `refractory`
-// steps of rest; V starts from what initialisation leaves. a (finite gain and charge injection that follows the output), b, b₀, λ, c, ρ and V₀ are regressions over the recorded outputs of two runs. θ lies between the largest silent
+// Model, per time step: V ← (1 − a)·V + b·x + b₀ (x the conductance-weighted mean of the input), V ← λV + c at steps with a leak, a spike when V > θ, then V ← V₀ and `refractory`
+// steps of rest; V starts from what initialisation leaves. a (finite gain and charge injection that follows the output), b, b₀, λ, c and V₀ are regressions over the recorded outputs of two runs. θ lies between the largest silent
 // and the smallest firing voltage of those runs, where the straight line between what these bring to the latch says (comparator_turn). The spikes of the runs at other inputs judge.
 #include <fmt/format.h>
 
 #include <Eigen/QR>
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <optional>
 
 #include "core/statistics.hpp"
 #include "validation/converter_thresholds.hpp"
@@ -21,7 +21,7 @@ constexpr double limit = 0.03;
 constexpr int time_steps = 120;
 
 struct Model {
-  double a = 0, b = 0, b0 = 0, lambda = 1, c = 0, theta = 0, start = 0, rho = 0, v0 = 0;
+  double a = 0, b = 0, b0 = 0, lambda = 1, c = 0, theta = 0, start = 0, v0 = 0;
 };
 
 // Input of `on` of the 16 rows at +1; conductances as write-verify reads them.
@@ -52,7 +52,7 @@ int model_spikes(const Model& m, double x, int leak_every, int refractory, std::
     if (v <= m.theta) continue;
     ++spikes;
     if (times) times->push_back(step);
-    v = m.rho * v + m.v0;
+    v = m.v0;
     step += refractory;
   }
   return spikes;
@@ -77,18 +77,18 @@ std::vector<int> spike_steps(const circuits::ControlProgram& program, const circ
 Model fit(const circuits::ControlProgram& program, const std::vector<const circuits::ConversionRecord*>& records, const std::vector<double>& inputs) {
   struct First {
     double input, out;  // first integration after a start
-    std::optional<double> peak;  // [V] at the spike before, nothing after initialisation
+    bool after_spike;
   };
   std::vector<First> firsts;
   std::vector<double> x, from, increment, before_leak, after_leak;
   for (size_t r = 0; r < records.size(); ++r) {
     double out = 0.0;  // before the last comparison; what comparing and restoring add belongs to the next increment
     bool fresh = true;
-    std::optional<double> peak;
+    bool after_spike = false;
     for (const circuits::StepRecord& step : records[r]->steps) {
       const std::string& name = program.steps[static_cast<size_t>(step.step)].name;
       if (name == "integrate") {
-        if (fresh) firsts.push_back({inputs[r], step.v_out, peak});
+        if (fresh) firsts.push_back({inputs[r], step.v_out, after_spike});
         else x.push_back(inputs[r]), from.push_back(out), increment.push_back(step.v_out - out);
         fresh = false;
         out = step.v_out;
@@ -98,7 +98,7 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
         out = step.v_out;
       } else if (name == "reset" || name == "initialise") {
         fresh = true;
-        if (name == "reset") peak = out;
+        after_spike = name == "reset";
       }
     }
   }
@@ -111,20 +111,14 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
   terms.col(2) = -Eigen::Map<const Eigen::VectorXd>(from.data(), n);
   const Eigen::VectorXd fitted = terms.colPivHouseholderQr().solve(Eigen::Map<const Eigen::VectorXd>(increment.data(), n));
   const Line leak = fit_line(before_leak, after_leak);
-  Model m{fitted(2), fitted(0), fitted(1), leak.slope, leak.intercept, comparator_turn(program, copies).residue, 0.0, 0.0, 0.0};
-  std::vector<double> peaks, left;
+  Model m{fitted(2), fitted(0), fitted(1), leak.slope, leak.intercept, comparator_turn(program, copies).residue, 0.0, 0.0};
+  std::array<double, 2> sum{}, count{};
   for (const First& f : firsts) {
-    const double from_here = (f.out - m.b * f.input - m.b0) / (1.0 - m.a);
-    if (!f.peak) {
-      m.start += from_here / static_cast<double>(records.size());
-      continue;
-    }
-    peaks.push_back(*f.peak);
-    left.push_back(from_here);
+    sum[f.after_spike] += (f.out - m.b * f.input - m.b0) / (1.0 - m.a);
+    count[f.after_spike] += 1.0;
   }
-  const Line after = fit_line(peaks, left);
-  m.rho = after.slope;
-  m.v0 = after.intercept;
+  m.start = sum[0] / count[0];
+  m.v0 = sum[1] / count[1];
   return m;
 }
 
@@ -132,8 +126,8 @@ Model fit(const circuits::ControlProgram& program, const std::vector<const circu
 
 Section validate_spiking(const ModeSettings& settings) {
   const circuits::CircuitParams circuit = mode_circuit();
-  const circuits::ControlProgram program = mode_program("lif");
-  const std::vector<int> on{6, 7, 8, 10, 11, 12, 14, 16};
+  const circuits::ControlProgram program = circuits::named_program("lif");
+  const std::vector<int> on{6, 7, 8, 10, 11, 12, 14, 16, 5, 9, 13, 15};
   const std::vector<size_t> fitted{1, 6};  // inputs that the model is fitted at
   constexpr double threshold = 0.15;
   constexpr int leak_every = 4, refractory = 1;
@@ -155,8 +149,8 @@ Section validate_spiking(const ModeSettings& settings) {
   Section s{"spiking", {}, {}, {}, {}};
   s.text = fmt::format(
       "{} steps; threshold {:.0f} mV, a leak every {} steps, {} step of rest\nmodel fitted at the inputs marked *: {:.4f} V/V a step, offset {:.3f} mV, {:.4f} of the output lost a step, leak factor {:.5f} "
-      "(C_integ/(C_integ + C_sample) = {:.5f}) with {:.3f} mV, fires above {:.2f} mV, starts from {:.2f} mV, after a spike from {:.4f} of its voltage and {:.2f} mV\n\n   input [mV]   spikes   model   spikes a step      model   difference\n",
-      time_steps, 1e3 * threshold, leak_every, refractory, m.b, 1e3 * m.b0, m.a, m.lambda, circuit.c_integ / (circuit.c_integ + circuit.c_sample), 1e3 * m.c, 1e3 * m.theta, 1e3 * m.start, m.rho, 1e3 * m.v0);
+      "(C_integ/(C_integ + C_sample) = {:.5f}) with {:.3f} mV, fires above {:.2f} mV, starts from {:.2f} mV, after a spike from {:.2f} mV\n\n   input [mV]   spikes   model   spikes a step      model   difference\n",
+      time_steps, 1e3 * threshold, leak_every, refractory, m.b, 1e3 * m.b0, m.a, m.lambda, circuit.c_integ / (circuit.c_integ + circuit.c_sample), 1e3 * m.c, 1e3 * m.theta, 1e3 * m.start, 1e3 * m.v0);
   double worst = 0.0;
   for (size_t i = 0; i < on.size(); ++i) {
     const double x = mean_input(rows_on(on[i]));

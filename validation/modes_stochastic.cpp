@@ -82,7 +82,7 @@ double final_output(const Pulses& p, const std::vector<double>& weight, double v
 
 Section validate_stochastic(const ModeSettings& settings) {
   const circuits::CircuitParams circuit = mode_circuit();
-  const circuits::ControlProgram program = mode_program("stochastic");
+  const circuits::ControlProgram program = circuits::named_program("stochastic");
   const double unit = v_noise * circuit.c_sample / circuit.c_integ;
   std::vector<double> weight = program.tables.front().second;
   weight.erase(weight.begin());
@@ -104,8 +104,8 @@ Section validate_stochastic(const ModeSettings& settings) {
   std::vector<circuits::ConversionSetup> presets;
   circuits::ReadPoint point;
   point.max_code = 1;
-  for (double v : {-3e-3, -2e-3, -1e-3, -0.5e-3, 0.0, 0.5e-3, 1e-3, 2e-3}) presets.push_back(converter_setup(circuit, mode_program("preset_unary"), point, v));
-  const circuits::ControlProgram unary = mode_program("preset_unary");
+  for (double v : {-3e-3, -2e-3, -1e-3, -0.5e-3, 0.0, 0.5e-3, 1e-3, 2e-3}) presets.push_back(converter_setup(circuit, circuits::named_program("preset_unary"), point, v));
+  const circuits::ControlProgram unary = circuits::named_program("preset_unary");
   const double turn = comparator_turn(unary, run_modes(presets, settings, "comparator")).residue;
 
   // The samples: which register states, and the distinct sequences among them at each level.
@@ -171,7 +171,7 @@ Section validate_stochastic(const ModeSettings& settings) {
   RandomStream random(settings.seed, 0, 0, 77, Purpose::test);
   for (int i = 0; i < settings.samples; ++i) state.push_back(1 + random.below(65535));
   const auto advanced = [&](std::uint32_t lfsr, int steps) {
-    for (int i = 0; i < steps; ++i) lfsr = (lfsr >> 1) | (((lfsr ^ (lfsr >> 2) ^ (lfsr >> 3) ^ (lfsr >> 5)) & 1u) << 15);
+    for (int i = 0; i < steps; ++i) lfsr = circuits::lfsr_step(lfsr);
     return lfsr;
   };
   double worst_correlation = 0.0;

@@ -8,6 +8,7 @@
 
 #include "circuits/column.hpp"
 #include "circuits/conversion.hpp"
+#include "circuits/mode_table.hpp"
 #include "circuits/spice/worker_pool.hpp"
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
@@ -26,7 +27,12 @@ using circuits::ColumnInput;
 using circuits::ConversionRecord;
 using solver::CalibrationData;
 
-std::string program_path(const std::string& name) { return std::filesystem::exists(name) ? name : data_path(name); }
+// A file, one of the source tree, or the name of a shipped program.
+std::string program_path(const std::string& name) {
+  if (std::filesystem::exists(name)) return name;
+  const std::vector<std::string> shipped = circuits::shipped_programs();
+  return data_path(std::find(shipped.begin(), shipped.end(), name) != shipped.end() ? fmt::format("netlists/programs/{}.toml", name) : name);
+}
 
 RunSettings run_settings(const CalibrationSettings& s, const std::string& title, double tolerance) {
   RunSettings run;

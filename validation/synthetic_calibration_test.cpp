@@ -51,9 +51,9 @@ TEST_CASE("calibration finds a neuron that made the records: unseen columns with
   CHECK(before > 0.3);
   CHECK(worst < 0.05);
   // The latch turned between two decisions that the records hold.
-  CHECK(report.latch_decisions > 30);
-  CHECK(report.latch_wrong == 0);
-  CHECK(std::abs(fitted.neuron.v_latch - truth.neuron.v_latch) <= 0.5 * report.latch_bracket);
+  CHECK(report.latch.decisions > 30);
+  CHECK(report.latch.wrong == 0);
+  CHECK(std::abs(fitted.neuron.v_latch - truth.neuron.v_latch) <= 0.5 * report.latch.bracket);
   CHECK(fitted.max_rows <= 32);
   CHECK(fitted.min_rows >= 16);
 }

@@ -188,7 +188,7 @@ CardErrors card_errors(const std::vector<std::vector<double>>& currents,
     (data.held_out[g] ? held_count : fit_count) += count;
   }
   const auto root = [](double sum, size_t n) {
-    return n ? std::sqrt(sum / static_cast<double>(n)) : 0.0;
+    return n ? std::sqrt(sum / static_cast<double>(n)) : std::numeric_limits<double>::quiet_NaN();  // never within a limit
   };
   errors.fit = root(fit, fit_count);
   errors.held_out = root(held, held_count);

@@ -19,8 +19,8 @@ std::string calibration_table(const validation::Calibration& c) {
   row("energy, total, rms [%]", 100 * f.energy_total_rms, 100 * u.energy_total_rms, 2);
   for (size_t i = 0; i < solver::component_names.size(); ++i)
     row(fmt::format("energy, {}, rms [%]", solver::component_names[i]), 100 * f.energy_rms[i], 100 * u.energy_rms[i], 2);
-  text += fmt::format("latch turns at {:.1f} mV of the output: {} decisions, {} on the wrong side of it, the next two {:.1f} mV apart\n", 1e3 * c.neuron.neuron.v_latch, c.fit.latch_decisions,
-                      c.fit.latch_wrong, 1e3 * c.fit.latch_bracket);
+  text += fmt::format("latch turns at {:.1f} mV of the output: {} decisions, {} on the wrong side of it, the next two {:.1f} mV apart\n", 1e3 * c.neuron.neuron.v_latch, c.fit.latch.decisions,
+                      c.fit.latch.wrong, 1e3 * c.fit.latch.bracket);
   text += fmt::format("\n{:<24}{:>10}", "energy of a phase [fJ]", "times");
   for (const auto name : solver::component_names) text += fmt::format("{:>12}", name);
   text += "\n";
