@@ -90,6 +90,16 @@ std::string sister(const std::string& program) {
              : "";
 }
 
+// Whether a program takes this operating point (its key `require`).
+bool takes(const std::string& program, const NeuronPoint& p) {
+  try {
+    circuits::ControlState(circuits::named_program(program), circuits::program_input(p.circuit, p.point, 1));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 struct Lever {
   std::string what;
   double saves;  // [J] per conversion
@@ -125,8 +135,7 @@ std::vector<Lever> levers(const EnergyOptions& o, const CommonOptions& common, c
                              2 * circuits::neurons_per_bias, circuits::neurons_per_bias),
                  0.5 * t.bias});
   const std::string other = sister(m.point.program.name);
-  const bool power_of_two = ((m.point.point.max_code + 1) & m.point.point.max_code) == 0;
-  if (!other.empty() && power_of_two) {
+  if (!other.empty() && takes(other, m.point)) {
     EnergyOptions changed = o;
     changed.setup.program = other;
     std::erase_if(changed.setup.parameters, [&](const std::string& p) {
@@ -163,7 +172,7 @@ std::string table(const EnergyOptions& o, const Measured& m, const std::vector<L
   for (const auto& p : t.phases) row(p.phase, fmt::format("{:.4g}", p.count), p.time, p.joule);
   row("all", "", t.duration, t.joule);
   text += fmt::format(
-      "\nstatic  {:>12.2f} fJ {:>6.1f} %   what the same circuit draws at rest ({} in the "
+      "\nstatic  {:>12.2f} fJ {:>6.1f} %   what a neuron at rest draws (program hold: {} in the "
       "amplifier's supply, {} altogether without bias) x time\n",
       1e15 * t.statics, 1e2 * t.statics / t.total, format_quantity(m.rest[amplifier], "W"),
       format_quantity(m.rest[0] + m.rest[1] + m.rest[2] + m.rest[3] + m.rest[4], "W"));

@@ -34,7 +34,7 @@ std::string kind_of_subcircuit(const std::string& name) {
       {"ota", "amplifier"},        {"ota_bias", "bias generator"},
       {"swdrv", "switch drivers"}, {"wldrv", "word line drivers"},
       {"latch", "latch"},          {"tgate", "switches"},
-      {"tgate_small", "switches"}, {"tgate_dummy", "switches"}};
+      {"tgate_small", "switches"}};
   const auto at = kinds.find(name);
   return at == kinds.end() ? name : at->second;
 }
