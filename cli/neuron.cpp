@@ -115,6 +115,7 @@ void check_for_ode(const SimulateOptions& o, const NeuronPoint& point) {
   if (o.form == "ode" && !(o.deck.empty() && o.waveform.empty() && o.raw.empty() && o.picture.empty())) throw Error("--export, --waveform, --raw and --svg need --form ngspice or both");
   if (o.form == "ngspice") return;
   if (o.setup.moves_circuit()) throw Error("--form ode and both know the calibrated circuit only, without --corner, --temp, --vdd, --amplifier, --parameter and --lfsr");
+  solver::check_modelled(point.program);
   if (!point.column) throw Error(fmt::format("--form ode and both read a column, which program {} does not", point.program.name));
 }
 

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <optional>
 
+#include "circuits/mode_table.hpp"
 #include "core/errors.hpp"
 #include "solver/line.hpp"
 #include "solver/word_line_fall.hpp"
@@ -129,6 +130,7 @@ class Conversion {
   Conversion(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input, const OdeOptions& options)
       : model_(model), program_(program), input_(input), options_(options), machine_(model, input.point, options.tolerance),
         state_(program, circuits::program_input(model.circuit, input.point, input.levels.size())) {
+    check_modelled(program);
     if (options.waveform) machine_.waveform = &result_.waveform;
   }
 
@@ -144,11 +146,8 @@ class Conversion {
 
  private:
   void apply(const circuits::Event& event) {
-    if (event.is_level()) throw Error(fmt::format("control program {}: the behavioural model has no moving levels", program_.name));
     const size_t s = static_cast<size_t>(event.target);
     const bool level = state_.value(event) != 0.0;
-    if (level && (s == static_cast<size_t>(Signal::sbl) || s == static_cast<size_t>(Signal::lk) || s == static_cast<size_t>(Signal::rst)))
-      throw Error(fmt::format("control program {}: the behavioural model has no switch {}", program_.name, circuits::signal_names[s]));
     if (s == static_cast<size_t>(Signal::wl)) return word_line(level);
     if (s == static_cast<size_t>(Signal::lat) && level) at_latch_ = machine_.y[out];
     machine_.set(s, level, state_.decrements() > 0 ? (state_.sign() >= 0 ? 1 : -1) : 0, state_.bit() >= 0);
@@ -218,6 +217,16 @@ class Conversion {
 };
 
 }  // namespace
+
+void check_modelled(const circuits::ControlProgram& program) {
+  const auto refuse = [&](const std::string& what) { throw Error(fmt::format("control program {}: the behavioural model has no {}", program.name, what)); };
+  for (const Signal s : {Signal::sbl, Signal::lk, Signal::rst, Signal::iso})
+    if (program.uses(s)) refuse(fmt::format("switch {}", circuits::signal_names[static_cast<size_t>(s)]));
+  for (const circuits::Phase& phase : program.phases)
+    for (const circuits::Event& e : phase.events)
+      if (e.is_level()) refuse("moving levels");
+  if (circuits::samples_driven_line(program)) refuse("samples of a line that is driven");
+}
 
 OdeResult simulate_conversion(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
                               const OdeOptions& options) {

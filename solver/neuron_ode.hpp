@@ -9,7 +9,6 @@
 //   (C_i + c_b) b' − C_i x'                 = (out − b)/r_int or (VCB − b)/r_int
 //   c_out · out'                            = i · swing(out) − g_out · out − switch currents
 //   tau · i'                                = saturate(gm (v_offset − x)) − i     up to i_up, i_down
-// The switch iso, which only some programs have in series with C_integ, is not modelled: their resistance is taken as 0, their charge as none.
 // The latch decides by out − v_latch when it is turned on; what it does to out afterwards is left out.
 // Opening switches put their charge on the node that is left floating. swing() takes the drive away within 0.1 V of the swing limits.
 #pragma once
@@ -40,6 +39,9 @@ struct OdeResult {
   OdeWaveform waveform;
 };
 
+// Throws Error for a program that samples the driven line, moves levels, or has the switches sbl, lk, rst or iso, which the model does not know.
+void check_modelled(const circuits::ControlProgram& program);
+// Throws as check_modelled().
 OdeResult simulate_conversion(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
                               const OdeOptions& options = {});
 

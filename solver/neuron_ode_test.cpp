@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "circuits/mode_table.hpp"
 #include "core/errors.hpp"
 #include "solver/calibrate.hpp"
 #include "solver/test_models.hpp"
@@ -192,4 +193,18 @@ TEST_CASE("a model read back from its JSON text is the same model") {
   Json broken = Json::parse(text);
   broken["fall"].erase("phi");
   CHECK_THROWS(broken.get<NeuronModel>());
+}
+
+TEST_CASE("programs beyond the model are refused by name, not run as if they were the reference sequence") {
+  const NeuronModel model = test::default_model();
+  const auto says = [&](const char* name, const char* words) {
+    const circuits::ControlProgram program = circuits::named_program(name);
+    circuits::ColumnInput input;
+    input.conductance.assign(4, 20e-6);
+    input.levels.assign(1, std::vector<std::int8_t>(4, 1));
+    CHECK_THROWS_WITH_AS(simulate_conversion(model, program, input), doctest::Contains(words), Error);
+  };
+  says("driven_unary", "no switch sbl");
+  says("preset_unary", "no switch iso");
+  says("baseline_unary", "no moving levels");
 }

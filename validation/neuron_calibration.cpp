@@ -218,6 +218,7 @@ Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   const std::string path = program_path(s.program);
   const std::string text = read_text_file(path);
   const circuits::ControlProgram program = circuits::read_control_program(path);
+  solver::check_modelled(program);
   if (auto stored = find_calibration(s, cache)) return *std::move(stored);
   const CacheKey key = calibration_key(s, text);
   Calibration result;
