@@ -15,16 +15,10 @@
 namespace mho::circuits {
 namespace {
 
-// The transmission gates of the neuron that are part of a measured loop: that of the left plate of
-// C_sample, W 0.84 um, and tgate_small of netlists/switch.sub. With plain numbers, as a PDK's bins
-// want them.
+// The transmission gates of the neuron that are part of a measured loop.
 std::string switches() {
-  const std::string file = "netlists/switch.sub";
-  return subcircuit(read_text_file(data_path(file)), "tgate_small", file) +
-         ".subckt tgate_wide a b g gb vdd\n"
-         "mn a g  b 0   n18 w=0.84u l=0.15u ad=0.2436p as=0.2436p pd=2.26u ps=2.26u\n"
-         "mp a gb b vdd p18 w=1.68u l=0.15u ad=0.4872p as=0.4872p pd=3.94u ps=3.94u\n"
-         ".ends\n";
+  const std::string file = "netlists/switch.sub", text = read_text_file(data_path(file));
+  return subcircuit(text, "tgate", file) + subcircuit(text, "tgate_small", file);
 }
 
 // Of an element that ngspice quotes by its place in the hierarchy, "r.xamp.r1 out 0 1k": the one
@@ -142,7 +136,7 @@ std::string AmplifierDecks::sample_step(double v, double t_start) const {
          fmt::format(
              "xaz x out vdd 0 vdd tgate_small\ncs l x {:.17g}\ncx x 0 {:.17g}\ncl l 0 {:.17g}\n"
              "ci x cib {:.17g}\nccib cib 0 {:.17g}\nrcib cib x {}\nxssl line l vdd 0 vdd "
-             "tgate_wide\n"
+             "tgate\n"
              "vline line 0 pwl(0 {:.17g} {:.17g} {:.17g} {:.17g} {:.17g})\n",
              circuit_.c_sample, load_.x, load_.l, circuit_.c_integ, load_.cib, open_resistor,
              circuit_.v_ref, t_start, circuit_.v_ref, t_start + 1e-10, circuit_.v_ref + v);
@@ -152,7 +146,7 @@ std::string AmplifierDecks::integrate_step(double v, double t_start) const {
   return amplifier_between("x") + loads() +
          fmt::format(
              "xint cib out vdd 0 vdd tgate_small\ncs l x {:.17g}\ncx x 0 {:.17g}\ncl l 0 {:.17g}\n"
-             "ci x cib {:.17g}\nccib cib 0 {:.17g}\nrx x out {}\nxref line l vdd 0 vdd tgate_wide\n"
+             "ci x cib {:.17g}\nccib cib 0 {:.17g}\nrx x out {}\nxref line l vdd 0 vdd tgate\n"
              "vline line 0 pwl(0 {:.17g} {:.17g} {:.17g} {:.17g} {:.17g})\n",
              circuit_.c_sample, load_.x, load_.l, circuit_.c_integ, load_.cib, open_resistor,
              circuit_.v_ref + v, t_start, circuit_.v_ref + v, t_start + 1e-10, circuit_.v_ref);
@@ -189,7 +183,7 @@ std::string AmplifierDecks::sample_noise(double c_in) const {
          fmt::format(
              "xaz x out vdd 0 vdd tgate_small\ncs l x {0:.17g}\ncx x 0 {1:.17g}\ncl l 0 {2:.17g}\n"
              "ci x cib {3:.17g}\nccib cib 0 {4:.17g}\nrcib cib x {5}\nxssl line l vdd 0 vdd "
-             "tgate_wide\n"
+             "tgate\n"
              "cline line 0 {6:.17g}\nrline line ref0 {5}\nvref0 ref0 0 {7:.17g}\n"
              "eq q 0 vol='((v(x)-v(l))*{0:.17g}+v(x)*{8:.17g}+(v(x)-v(cib))*{3:.17g})/{3:.17g}'\n",
              circuit_.c_sample, load_.x, load_.l, circuit_.c_integ, load_.cib, open_resistor,
@@ -203,7 +197,7 @@ std::string AmplifierDecks::integrate_noise(double c_in) const {
 }
 
 std::string AmplifierDecks::switch_noise(bool wide, double farad) const {
-  return fmt::format("xs ref b vdd 0 vdd {}\nc1 b 0 {:.17g}\n", wide ? "tgate_wide" : "tgate_small",
+  return fmt::format("xs ref b vdd 0 vdd {}\nc1 b 0 {:.17g}\n", wide ? "tgate" : "tgate_small",
                      farad);
 }
 

@@ -106,6 +106,7 @@ AmplifierNeeds derive_needs(const CircuitParams& circuit, const ReadPoint& point
   const double lost = beta * (circuit.c_sample + load.x + c_in) / circuit.c_integ;
   n.restore_error = n.step_error * lsb / lost;
   n.noise = lsb / std::sqrt(12.0);  // no more than rounding to codes adds itself
+  n.inl = n.dnl = 0.5;              // thresholds within half a code of a straight line, steps of half to one and a half
   return n;
 }
 
@@ -183,6 +184,11 @@ std::vector<SpecRow> specification(const AmplifierFigures& f, const AmplifierNee
   row("energy of a sample and an integrate phase", "J",
       circuit.v_dd * f.supply_current * times.cycle, none, 0.0, "supply current over both phases");
   row("bias generator of a core", "A", f.bias_current, none, 0.0, "operating point");
+  const std::string ramps = "netlists/programs/preset_ramp.toml, both polarities";
+  row("INL of the converter", "LSB", f.inl, most, n.inl, ramps + ", from the straight line of each");
+  row("DNL of the converter", "LSB", f.dnl, most, n.dnl, ramps);
+  rows.push_back({"codes missing", "", f.missing, most, 0.0, ramps});
+  row("energy of a conversion to the largest code", "J", f.energy, most, n.energy, "supply currents of the whole neuron in these runs");
   return rows;
 }
 

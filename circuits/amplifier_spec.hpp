@@ -52,6 +52,8 @@ struct AmplifierNeeds {
   double settling_restore = 0.0;    // [s] to restore_error after a compare phase, at most
   double noise = 0.0;               // [V] rms at the output after a conversion, at most
   double supply_current = 0.0;      // [A] at most
+  double inl = 0.0, dnl = 0.0;      // [LSB] of the whole converter, at most
+  double energy = 0.0;              // [J] of a conversion to the largest code, at most
 };
 
 // c_in: input capacitance of the amplifier [F], which is part of beta.
@@ -82,6 +84,9 @@ struct AmplifierFigures {
   double ktc_sample = 0.0, ktc_integrate = 0.0;  // [V] rms, a switch and C_sample or C_integ alone
   double supply_current = 0.0;                   // [A] amplifier
   double bias_current = 0.0;                     // [A] bias generator of a core
+  double inl = 0.0, dnl = 0.0;  // [LSB] of the whole converter, the worse polarity
+  double missing = 0.0;         // [1] codes of both polarities that it does not give
+  double energy = 0.0;          // [J] of a conversion to the largest code, a 256th of the bias generator included
 };
 
 enum class Bound { none, at_least, at_most };
@@ -124,6 +129,9 @@ struct ParameterTable<circuits::AmplifierNeeds> {
        "return from a compare phase, at most"},
       {"noise", &P::noise, "V", 0.0, 5.0, "rms at the output after a conversion, at most"},
       {"supply_current", &P::supply_current, "A", 0.0, 1.0, "of the amplifier, at most"},
+      {"inl", &P::inl, "1", 0.0, 100.0, "LSB of the whole converter, at most"},
+      {"dnl", &P::dnl, "1", 0.0, 100.0, "LSB of the whole converter, at most"},
+      {"energy", &P::energy, "J", 0.0, 1.0, "of a conversion to the largest code, at most"},
   });
 };
 
@@ -158,6 +166,10 @@ struct ParameterTable<circuits::AmplifierFigures> {
       {"ktc_integrate", &P::ktc_integrate, "V", 0.0, 5.0, "switch and C_integ alone, rms"},
       {"supply_current", &P::supply_current, "A", -1.0, 1.0, "of the amplifier"},
       {"bias_current", &P::bias_current, "A", -1.0, 1.0, "of the bias generator"},
+      {"inl", &P::inl, "1", 0.0, 1e6, "LSB of the whole converter"},
+      {"dnl", &P::dnl, "1", 0.0, 1e6, "LSB of the whole converter"},
+      {"missing", &P::missing, "1", 0.0, 1e6, "codes that the converter does not give"},
+      {"energy", &P::energy, "J", 0.0, 1.0, "of a conversion to the largest code"},
   });
 };
 }  // namespace mho

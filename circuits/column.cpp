@@ -39,6 +39,7 @@ RowGroups group_rows(const std::vector<std::vector<std::int8_t>>& levels, size_t
 }
 
 std::string subcircuit_text(const Transistors& transistors) {
+  if (!transistors.netlist.empty()) return transistors.netlist;
   const auto shipped = [](const char* file) { return read_text_file(data_path(fmt::format("netlists/{}", file))); };
   std::string text = transistors.models.empty() ? shipped("card_130nm.lib") : transistors.models;
   text += transistors.amplifier.empty() ? shipped("ota.sub") : transistors.amplifier;

@@ -34,6 +34,7 @@ struct Transistors {
   std::string models;     // text of the model card; empty: netlists/card_130nm.lib
   std::string amplifier;  // text with the subcircuits ota and ota_bias; empty: netlists/ota.sub
   std::string latch;      // text with the subcircuit latch; empty: netlists/latch.sub
+  std::string netlist;    // text of all subcircuits and models, in place of everything above and the other files of netlists/
 };
 
 // How a source moves: text after "vname node 0 ", by the name of the source ("vc_az", "vdp", "vr0").

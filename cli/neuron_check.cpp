@@ -15,6 +15,7 @@
 #include "core/errors.hpp"
 #include "core/units.hpp"
 #include "report/amplifier_figures.hpp"
+#include "validation/amplifier_converter.hpp"
 
 namespace mho::cli {
 namespace {
@@ -82,6 +83,8 @@ AmplifierReport in_ngspice(const circuits::AmplifierSetup& setup) {
 std::string shown(double v, const std::string& unit) {
   if (!std::isfinite(v)) return "never";
   if (unit == "1") return fmt::format("{:.4g} ({:.1f} dB)", v, 20.0 * std::log10(std::max(v, 1e-30)));
+  if (unit == "LSB") return fmt::format("{:.3f} LSB", v);
+  if (unit.empty()) return fmt::format("{:.0f}", v);
   if (unit == "deg") return fmt::format("{:.1f} deg", v);
   if (unit == "V/s") return fmt::format("{:.4g} V/us", 1e-6 * v);
   if (unit == "V/sqrt(Hz)") return fmt::format("{:.4g} nV/sqrt(Hz)", 1e9 * v);
@@ -151,10 +154,14 @@ void check(const CommonOptions& common, const CheckOptions& o) {
   for (const Parameter<AmplifierNeeds>& p : ParameterTable<AmplifierNeeds>::table)
     if (wanted.has(p.key)) setup.asked.emplace_back(p.member, asked.*p.member);
   if (!common.out.empty()) make_output_folder(common.out);
-  const AmplifierReport r = in_ngspice(setup);
+  AmplifierReport r = in_ngspice(setup);
+  std::string failure;
+  validation::measure_converter(setup, Cache({}, !common.no_cache), r.figures, failure);
   const std::vector<SpecRow> rows = circuits::specification(r.figures, r.needs, setup.circuit, setup.times, setup.temperature);
   if (!common.out.empty()) write_pictures(common.out, setup, r);
-  deliver(common, "neuron_check", rows_json(setup, r, rows), table(setup, r, rows));
+  Json json = rows_json(setup, r, rows);
+  if (!failure.empty()) json["converter_failure"] = failure;
+  deliver(common, "neuron_check", json, table(setup, r, rows) + (failure.empty() ? "" : fmt::format("the converter did not run: {}\n", failure)));
   const auto missed = std::count_if(rows.begin(), rows.end(), [](const SpecRow& row) { return !row.passes(); });
   if (missed > 0) {
     const auto first = std::find_if(rows.begin(), rows.end(), [](const SpecRow& row) { return !row.passes(); });

@@ -59,6 +59,46 @@ TEST_CASE("a missed limit is status 4, with the table in full and one line that 
   CHECK(run.out.find("bias generator of a core") != std::string::npos);
 }
 
+TEST_CASE("linearity and energy of the whole converter follow the amplifier, with a PDK's bins as with the card") {
+  const Scratch s;
+  const auto row = [](const Json& json, const std::string& quantity) {
+    for (const Json& r : json.at("rows"))
+      if (r.at("quantity") == quantity) return r;
+    return Json();
+  };
+  const std::string few = " --json --max-code 3 --need noise=\"10 mV\"";
+  const auto card = s.check(shipped + few);
+  CAPTURE(card.err);
+  REQUIRE(card.status == 0);
+  const Json with_card = Json::parse(card.out);
+  CHECK(row(with_card, "INL of the converter").at("value").get<double>() < 0.5);
+  CHECK(row(with_card, "codes missing").at("value").get<double>() == 0.0);
+  const char* energy = "energy of a conversion to the largest code";
+  CHECK(row(with_card, energy).at("value").get<double>() > 1e-12);
+  CHECK_FALSE(row(with_card, energy).contains("limit"));
+
+  // The installation holds the card's numbers.
+  const std::string pdk = data_path("circuits/testdata/pdk");
+  setenv("PDK_ROOT", pdk.c_str(), 1);
+  setenv("PDK", "fixture130", 1);
+  const auto bins = s.check(shipped + few);
+  unsetenv("PDK_ROOT");
+  unsetenv("PDK");
+  CAPTURE(bins.err);
+  REQUIRE(bins.status == 0);
+  for (const char* quantity : {"INL of the converter", "DNL of the converter", energy})
+    CHECK(row(Json::parse(bins.out), quantity).at("value").get<double>() == doctest::Approx(row(with_card, quantity).at("value").get<double>()).epsilon(0.02));
+
+  // Wires in place of an amplifier convert nothing.
+  write_text_file(s.path("wires.sub"), ".subckt ota inp inm out vdd bn bp cn cp\nr1 out 0 1k\nr2 inp inm 1meg\n.ends\n");
+  const auto wires = s.check(s.path("wires.sub") + " --json --max-code 3 --need energy=\"1 fJ\"");
+  CHECK(wires.status == 4);
+  const Json without = Json::parse(wires.out);
+  CHECK_FALSE(row(without, "INL of the converter").at("passes").get<bool>());
+  CHECK_FALSE(row(without, energy).at("passes").get<bool>());
+  CHECK(row(without, "codes missing").at("value").get<double>() == 6.0);
+}
+
 TEST_CASE("bad input of mho neuron check is one line with status 2") {
   const Scratch s;
   write_text_file(s.path("pins.sub"),
