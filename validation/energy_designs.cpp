@@ -19,7 +19,7 @@ namespace {
 
 constexpr double g_min = 1e-6, g_max = 40e-6;  // [S]
 constexpr double w_max = 1.959964;             // [1] 95th percentile of |w| for a standard normal w
-constexpr int bits = 3, full_scale_code = 7, max_code = 31;
+constexpr int bits = 3, full_scale_code = 7, max_code_bits = 5, max_code = (1 << max_code_bits) - 1;
 
 std::string suffix(Converter converter) {
   return converter == Converter::unary ? "unary" : "binary";
@@ -74,6 +74,12 @@ circuits::ColumnInput energy_column(std::uint64_t seed, std::uint32_t index, int
   return input;
 }
 
+circuits::ColumnInput negated(circuits::ColumnInput column) {
+  for (auto& bit : column.levels)
+    for (std::int8_t& level : bit) level = static_cast<std::int8_t>(-level);
+  return column;
+}
+
 double ideal_sum(const circuits::ColumnInput& input) {
   double g = 0.0, gx = 0.0;
   for (size_t row = 0; row < input.conductance.size(); ++row) {
@@ -109,31 +115,34 @@ circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::Col
 DesignLevels design_levels(const EnergyDesign& design, const std::vector<circuits::ColumnInput>& columns,
                            const std::vector<circuits::ConversionRecord>& records, double full_scale) {
   const double ratio = design.circuit.c_sample / design.circuit.c_integ;
-  std::vector<double> sum, integrated;
-  std::array<double, 2> step{}, count{};  // of each sign
+  std::vector<double> sum, integrated, units, change;
   for (size_t i = 0; i < records.size(); ++i) {
     sum.push_back(design.v_read * ideal_sum(columns[i]));
     integrated.push_back(records[i].v_integrated);
     double before = records[i].v_integrated;
-    for (double v : records[i].v_residue) {
-      const size_t sign = records[i].sign > 0 ? 0 : 1;
-      step[sign] += v - before;
-      count[sign] += 1.0;
-      before = v;
+    size_t decrement = 0;
+    int decision = 0;
+    for (const circuits::StepRecord& step : records[i].steps) {
+      const circuits::Step& s = design.program.steps[static_cast<size_t>(step.step)];
+      if (s.decides) decision = step.decision;
+      if (s.name != "decrement_integrate" || decrement >= records[i].v_residue.size()) continue;
+      // The binary search takes half of the codes first, then half of that.
+      units.push_back(-decision * (design.converter == Converter::unary ? 1.0 : std::exp2(max_code_bits - 1 - static_cast<int>(decrement))));
+      change.push_back(records[i].v_residue[decrement] - before);
+      before = records[i].v_residue[decrement++];
     }
   }
-  if (count[0] == 0.0 || count[1] == 0.0) throw Error("levels of " + design.name + ": the columns that set them have sums of one sign only");
-  const double down = step[0] / count[0], up = step[1] / count[1];  // [V] a decrement from above, from below
-  const Line line = fit_line(sum, integrated);
-  DesignLevels levels;
-  // Zero inputs shall integrate to where the comparator turns; each of the 2^bits − 1 samples adds ratio times what the reference lies lower.
+  if (std::count_if(units.begin(), units.end(), [](double u) { return u < 0; }) == 0 || std::count_if(units.begin(), units.end(), [](double u) { return u > 0; }) == 0)
+    throw Error("levels of " + design.name + ": the columns that set them have decrements of one sign only");
   const ComparatorTurn turn = comparator_turn(design.program, records);
   if (!std::isfinite(turn.residue)) throw Error("levels of " + design.name + ": the comparator decided one way only");
-  levels.v_trim = (line.intercept - turn.residue) / (ratio * full_scale_code);
+  const Line line = fit_line(sum, integrated), step = fit_line(units, change);
+  // Zero inputs shall integrate to where the comparator turns; each of the 2^bits − 1 samples adds ratio times what the reference lies lower.
+  DesignLevels levels;
+  levels.v_trim = design.v_trim + (line.intercept - turn.residue) / (ratio * full_scale_code);
   levels.v_turn = turn.residue;
-  levels.v_pedestal = 0.5 * (down + up) / ratio;
-  const double wanted = line.slope * design.v_read * full_scale / (max_code + 0.5);
-  levels.decrement_gain = wanted / (0.5 * (up - down));
+  levels.v_pedestal = design.v_pedestal + step.intercept / ratio;
+  levels.decrement_gain = design.decrement_gain * line.slope * design.v_read * full_scale / (max_code + 0.5) / step.slope;
   return levels;
 }
 
@@ -161,6 +170,7 @@ circuits::ControlProgram with_duration(circuits::ControlProgram program, const s
 EnergyDesign baseline_design(Converter converter) {
   EnergyDesign d;
   d.name = "baseline";
+  d.converter = converter;
   d.circuit = mode_circuit();
   d.circuit.rows = 256;
   d.circuit.c_line = 20e-15;  // the line is driven in every sample, so nothing need hold it
@@ -187,8 +197,8 @@ std::vector<EnergyDesign> lever_designs(Converter converter) {
   };
   lever("word lines 0.9 to 2.8 V", smaller_swing);
   lever("v_read 0.15 V, C_integ 104 fF", lower_read_voltage);
-  lever("compare 6 ns, restore 7 ns", [](EnergyDesign& d) {
-    d.program = with_duration(with_duration(d.program, "compare", 6e-9), "restore", 7e-9);
+  lever("compare 6 ns, restore 9 ns", [](EnergyDesign& d) {
+    d.program = with_duration(with_duration(d.program, "compare", 6e-9), "restore", 9e-9);
   });
   lever("init 15 ns, sample, integrate, decrement 8 ns", [](EnergyDesign& d) {
     d.program = with_duration(d.program, "initialise", 15e-9);

@@ -20,6 +20,7 @@ enum class Converter { unary, binary };
 // same engine.
 struct EnergyDesign {
   std::string name;
+  Converter converter = Converter::unary;
   circuits::CircuitParams circuit;
   circuits::ControlProgram program;
   circuits::Transistors transistors;
@@ -43,6 +44,8 @@ std::vector<EnergyDesign> lever_designs(Converter converter);
 // Column and inputs number `index` [S, levels of ±1]; v_read and v_decrement are left to the
 // design.
 circuits::ColumnInput energy_column(std::uint64_t seed, std::uint32_t index, int rows = 256);
+// The column with all inputs of the other sign.
+circuits::ColumnInput negated(circuits::ColumnInput column);
 // Σ_k 2^k Σ G x_k / Σ G: what an ideal driven line integrates, in units of the read voltage.
 double ideal_sum(const circuits::ColumnInput& input);
 // Quantile 0.995 of |ideal_sum| over 2,000 columns: the full scale that 31 codes shall cover.
@@ -51,10 +54,9 @@ double full_scale_sum(std::uint64_t seed, int rows = 256);
 circuits::ConversionSetup design_setup(const EnergyDesign& design, circuits::ColumnInput column,
                                        double full_scale);
 
-// Levels of a design from records of unary conversions of `columns` with all levels at 0 and gain 1:
-// trim and gain from the straight line of integrated voltages over ideal sums and from where the
-// comparator turns, pedestal from the mean
-// of the decrements of both signs. Throws Error when one sign has no decrements.
+// What the levels of a design should be, from records of conversions of `columns` at the levels that it has: trim and gain from the straight line of integrated voltages
+// over ideal sums, from where the comparator turns and from what the residue changes by for each unit of code; pedestal from what it changes by besides.
+// Throws Error when decrements of one sign or decisions of one sign are missing.
 struct DesignLevels {
   double v_trim = 0.0, v_pedestal = 0.0, decrement_gain = 1.0;  // [V], [V], [1]
   double v_turn = 0.0;  // [V] integrated voltage at which the comparator turns

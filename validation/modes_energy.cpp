@@ -96,20 +96,24 @@ Mean run_design(const EnergyDesign& design, int vectors, double full_scale,
   return mean_of(design, run_modes(setups, settings, title));
 }
 
-// Levels of both converters of a design, by columns that are not among the judged ones.
-DesignLevels calibrated_levels(const EnergyDesign& unary, double full_scale, const ModeSettings& settings, Section& s) {
-  constexpr std::uint32_t first = 1u << 19, count = 8;
+// Sets the levels of a design in two rounds, by columns that are not among the judged ones and their negatives.
+void calibrate_levels(EnergyDesign& design, double full_scale, const ModeSettings& settings, Section& s) {
+  constexpr std::uint32_t first = 1u << 19, count = 6;
+  constexpr int rounds = 2;
   std::vector<circuits::ColumnInput> columns;
-  std::vector<circuits::ConversionSetup> setups;
   for (std::uint32_t i = 0; i < count; ++i) {
     columns.push_back(energy_column(settings.seed, first + i));
-    setups.push_back(design_setup(unary, columns.back(), full_scale));
+    columns.push_back(negated(columns.back()));
   }
-  const DesignLevels levels =
-      design_levels(unary, columns, run_modes(setups, settings, "energy: levels of " + unary.name), full_scale);
-  s.text += fmt::format("levels of {} from {} other columns: trim {:.2f} mV, pedestal {:.2f} mV, decrement {:.4f} of the ideal one; the comparator turns at {:.2f} mV\n",
-                        unary.name, count, 1e3 * levels.v_trim, 1e3 * levels.v_pedestal, levels.decrement_gain, 1e3 * levels.v_turn);
-  return levels;
+  DesignLevels levels;
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<circuits::ConversionSetup> setups;
+    for (const circuits::ColumnInput& column : columns) setups.push_back(design_setup(design, column, full_scale));
+    levels = design_levels(design, columns, run_modes(setups, settings, fmt::format("energy: levels of {}, {}", design.name, design.program.name)), full_scale);
+    set_levels(design, levels);
+  }
+  s.text += fmt::format("levels of {}, {}, by {} other columns: trim {:.2f} mV, pedestal {:.2f} mV, decrement {:.4f} of the ideal one; the comparator turns at {:.2f} mV\n",
+                        design.name, design.program.name, columns.size(), 1e3 * levels.v_trim, 1e3 * levels.v_pedestal, levels.decrement_gain, 1e3 * levels.v_turn);
 }
 
 int worst_difference(const Mean& a, const Mean& b) {
@@ -286,14 +290,12 @@ Section validate_energy(const ModeSettings& settings) {
       "conversion; bias "
       "generator shared by {:.0f} neurons\n",
       settings.vectors, coarse.tolerance, operations, neurons_per_bias);
-  const DesignLevels baseline_levels = calibrated_levels(baseline_design(Converter::unary), full_scale, coarse, s),
-                     low_levels = calibrated_levels(low_energy_design(Converter::unary), full_scale, coarse, s);
   for (const auto& [converter, name] :
        {std::pair<Converter, const char*>{Converter::unary, "unary"},
         {Converter::binary, "binary search"}}) {
     Pair pair{baseline_design(converter), low_energy_design(converter), {}, {}};
-    set_levels(pair.baseline_design, baseline_levels);
-    set_levels(pair.low_design, low_levels);
+    calibrate_levels(pair.baseline_design, full_scale, coarse, s);
+    calibrate_levels(pair.low_design, full_scale, coarse, s);
     pair.baseline = run_design(pair.baseline_design, settings.vectors, full_scale, coarse,
                                fmt::format("energy: {} baseline", name));
     pair.low = run_design(pair.low_design, settings.vectors, full_scale, coarse,
