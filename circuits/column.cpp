@@ -97,7 +97,8 @@ std::string conversion_netlist(const CircuitParams& circuit, const ControlProgra
   const auto moved = [&](const std::string& name) { return text ? text(name) : std::string("external"); };
   Lines line;
   line.text = subcircuit_text(transistors);
-  for (const char* supply : {"vdda", "vddb", "vdds", "vddl"}) line("{0} {0} 0 {1:.17g}", supply, circuit.v_dd);
+  for (const char* supply : {"vdda", "vddb", "vddl"}) line("{0} {0} 0 {1:.17g}", supply, circuit.v_dd);
+  line("vdds vdds 0 {:.17g}", circuit.v_dd + circuit.switch_boost);
   line("vref vref 0 {:.17g}", circuit.v_ref);
   line("vwlh vwlh 0 {:.17g}", circuit.wl_high);
   line("vwll vwll 0 {:.17g}", circuit.wl_low);

@@ -144,7 +144,7 @@ class Controller {
     const auto dc = [&](const char* source, double v, size_t component) { meter(source, none, v, component); };
     dc("vdda", circuit_.v_dd, amplifier);
     dc("vddb", circuit_.v_dd, bias);
-    dc("vdds", circuit_.v_dd, switches);
+    dc("vdds", circuit_.v_dd + circuit_.switch_boost, switches);
     dc("vddl", circuit_.v_dd, comparator);
     dc("vref", circuit_.v_ref, switches);
     dc("vbl", circuit_.v_ref, array);
@@ -204,7 +204,7 @@ class Controller {
         continue;
       }
       const bool is_word_line = e.target == static_cast<int>(Signal::wl);
-      queue(at, line_source_[static_cast<size_t>(e.target)], value * (is_word_line ? circuit_.v_dd_wl : circuit_.v_dd), program_.edge);
+      queue(at, line_source_[static_cast<size_t>(e.target)], value * (is_word_line ? circuit_.v_dd_wl : circuit_.v_dd + circuit_.switch_boost), program_.edge);
       if (e.target == static_cast<int>(Signal::lat) && value != 0.0) latch_on_ = at;
       if (!is_word_line) continue;
       if (value == 0.0 && word_line_high_) wl_fall_ = at;

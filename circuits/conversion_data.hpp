@@ -16,6 +16,7 @@ namespace mho::circuits {
 // Everything about the circuit that is the same for all conversions.
 struct CircuitParams {
   double v_dd = 1.8;             // [V] supply of amplifier and switches
+  double switch_boost = 0.0;     // [V] supply of the switch drivers above v_dd
   double v_ref = 0.9;            // [V] VREF
   double c_sample = 17e-15;      // [F] the chip's (Wan et al. 2022, Methods)
   double c_integ = 104e-15;      // [F] the chip's
@@ -105,6 +106,7 @@ struct ParameterTable<circuits::CircuitParams> {
       {"v_dd", &P::v_dd, "V", 1.2, 2.5, "supply of amplifier and switches"},
       {"v_ref", &P::v_ref, "V", 0.3, 1.5, "reference of the neuron and centre of the inputs"},
       {"c_sample", &P::c_sample, "F", 1e-15, 1e-12, "sampling capacitor"},
+      {"switch_boost", &P::switch_boost, "V", 0.0, 2.0, "supply of the switch drivers above v_dd"},
       {"c_integ", &P::c_integ, "F", 1e-15, 1e-11, "integration capacitor"},
       {"wl_low", &P::wl_low, "V", -1.0, 2.0, "word line off level"},
       {"wl_high", &P::wl_high, "V", 1.0, 5.0, "word line on level"},

@@ -2,14 +2,19 @@
 //
 // Backward: inputs on the source lines, the neurons read bit lines; each code is held against the forward code of the transposed matrix.
 // Recurrent: the sign that a neuron decided is the next input of its line, x_(t+1) = sgn(W x_t); the host carries the signs between runs, as the chip's registers do. Each code is
-// held against the product of the weights with the same signs, truncated.
+// held against the forward product of the transposed matrix with the same signs: the product of the weights through the circuit's gain and offset, the step of its
+// decrements of either sign and the turn of its comparator, which other signs on the same lines give first.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "circuits/core_array.hpp"
+#include "core/errors.hpp"
 #include "core/random.hpp"
+#include "core/statistics.hpp"
+#include "validation/converter_thresholds.hpp"
 #include "validation/modes.hpp"
 
 namespace mho::validation {
@@ -46,6 +51,31 @@ circuits::CoreInput core_input(const std::vector<std::vector<double>>& g, const 
   input.point.v_decrement = step;
   input.point.max_code = 31;
   return input;
+}
+
+// What the circuit makes of a product: code of a weighted mean [1], by columns of other inputs.
+struct ProductModel {
+  Line line;                     // integrated voltage [V] over the weighted mean
+  std::array<double, 2> step{};  // [V] of a decrement from above, from below
+  double turn = 0.0;             // [V]
+  int code(double mean, int most) const {
+    const double above = line.slope * mean + line.intercept - turn, unit = step[above > 0.0 ? 0 : 1];
+    return std::clamp(static_cast<int>(above / unit), -most, most);
+  }
+};
+ProductModel model_of(const circuits::ControlProgram& program, const std::vector<double>& means, const std::vector<circuits::ConversionRecord>& records) {
+  std::vector<double> integrated;
+  std::array<std::vector<double>, 2> steps;
+  for (const auto& r : records) {
+    integrated.push_back(r.v_integrated);
+    double before = r.v_integrated;
+    for (double v : r.v_residue) {
+      steps[r.sign > 0 ? 0 : 1].push_back(std::abs(v - before));
+      before = v;
+    }
+  }
+  if (steps[0].empty() || steps[1].empty()) throw Error("directions: the inputs that the products are scaled with have sums of one sign only");
+  return {fit_line(means, integrated), {mean(steps[0]), mean(steps[1])}, comparator_turn(program, records).residue};
 }
 
 double mean_of(const std::vector<std::vector<double>>& g, const std::vector<std::int8_t>& x, size_t column) {
@@ -93,24 +123,40 @@ Section validate_directions(const ModeSettings& wanted) {
   // Recurrent: two time steps of all lines; the sign of each line's weighted mean is its next input.
   constexpr int time_steps = 2;
   std::vector<std::int8_t> x(lines);
-  for (size_t i = 0; i < lines; ++i) x[i] = static_cast<std::int8_t>(random.below(2) ? 1 : -1);
+  const auto draw = [&](std::vector<std::int8_t>& signs) {
+    for (auto& sign : signs) sign = static_cast<std::int8_t>(random.below(2) ? 1 : -1);
+  };
+  // Other signs and their negatives, so that both signs of the sum come.
+  std::vector<circuits::ConversionSetup> other;
+  std::vector<double> means;
+  for (size_t k = 0; k < lines; k += 4) {
+    draw(x);
+    for (int sign : {1, -1}) {
+      for (auto& level : x) level = static_cast<std::int8_t>(sign * level);
+      other.push_back(core_setup(circuit, wires, program, core_input(g, {x}, true, k, fine)));
+      means.push_back(mean_of(g, x, k));
+    }
+  }
+  const ProductModel model = model_of(program, means, run_modes(other, settings, "scale of the recurrent products"));
+  draw(x);
   int recurrent_worst = 0, differing = 0;
-  s.text += "\nrecurrent: the sign of each code is the next input of its line\n   step   codes (| product with the same signs, truncated)\n";
+  s.text += fmt::format("\nrecurrent: the sign of each code is the next input of its line. By {} columns of other signs: {:.4f} of the ideal gain, offset {:.2f} mV, decrements of {:.3f} and {:.3f} mV, comparator turns at {:.2f} mV\n"
+                        "   step   codes (| forward product with the same signs through that gain and these steps)\n",
+                        other.size(), model.line.slope / (0.3 * circuit.c_sample / circuit.c_integ), 1e3 * model.line.intercept, 1e3 * model.step[0], 1e3 * model.step[1], 1e3 * model.turn);
   for (int t = 0; t < time_steps; ++t) {
     std::vector<circuits::ConversionSetup> step;
     for (size_t k = 0; k < lines; ++k) step.push_back(core_setup(circuit, wires, program, core_input(g, {x}, true, k, fine)));
     const auto now = run_modes(step, settings, fmt::format("recurrent step {}", t + 1));
     std::string codes, expected;
     std::vector<std::int8_t> next(lines);
-    const double unit = fine / 0.3;  // over the read voltage: one code
     for (size_t k = 0; k < lines; ++k) {
-      const double ideal = mean_of(g, x, k) / unit;
-      const int truncated = static_cast<int>(ideal);
-      recurrent_worst = std::max(recurrent_worst, std::abs(now[k].code - truncated));
+      const double product = mean_of(g, x, k);
+      const int predicted = model.code(product, 31);
+      recurrent_worst = std::max(recurrent_worst, std::abs(now[k].code - predicted));
       next[k] = static_cast<std::int8_t>(now[k].sign);
-      differing += std::abs(ideal) > 1.0 && (ideal > 0) != (now[k].sign > 0);
+      differing += predicted != 0 && (predicted > 0) != (now[k].sign > 0);
       codes += fmt::format("{:4}", now[k].code);
-      expected += fmt::format("{:4}", truncated);
+      expected += fmt::format("{:4}", predicted);
     }
     s.text += fmt::format("{:7}  {} |{}\n", t + 1, codes, expected);
     x = next;
