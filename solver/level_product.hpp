@@ -52,7 +52,7 @@ class LevelProduct {
   // Sums of the unit of m, C × B. Thread-safe; an output that has this size is written in place. Error if the levels have other rows than m.
   void signed_sums(const PackedLevels& levels, Eigen::MatrixXf& out) const;   // Mᵀ l
   void active_sums(const PackedLevels& levels, Eigen::MatrixXf& out) const;   // Mᵀ |l|
-  // Both, reading the matrix once. Two different outputs.
+  // Both in one pass over the matrix, which pays for few inputs; many take as long as two calls. Two different outputs.
   void sums(const PackedLevels& levels, Eigen::MatrixXf& signed_out, Eigen::MatrixXf& active_out) const;
 
  private:
