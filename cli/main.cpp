@@ -33,6 +33,7 @@ void add_commands(CLI::App& app) {
   add_validate_array(*validate);
   add_validate_devices(*validate);
   add_validate_modes(*validate);
+  add_validate_solver(*validate);
   add_validate_spice(*validate);
   CLI::App* neuron = app.add_subcommand("neuron", "the neuron at transistor level and as the behavioural model")->require_subcommand(1);
   add_neuron_simulate(*neuron);

@@ -4,9 +4,11 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/QR>
+#include <Eigen/SparseCholesky>
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <map>
+#include <vector>
 
 #include "core/errors.hpp"
 
@@ -177,6 +179,52 @@ int NonlinearArray::solve(const LevelMatrix& levels, double v_read, double toler
     rounds = std::max(rounds, round);
   }
   return rounds;
+}
+
+Eigen::VectorXd nonlinear_lines_nodal(const MatrixXd& g, const std::function<std::pair<double, double>(double g, double v)>& current, const ArrayWires& wires,
+                                      const Eigen::VectorXd& drive) {
+  const Index rows = g.rows(), columns = g.cols(), cells = rows * columns;
+  if (cells == 0 || drive.size() != rows) throw Error("array: wants one driver for each bit line");
+  if (!(wires.r_bl > 0.0 && wires.r_sl > 0.0 && wires.r_driver > 0.0)) throw Error("array: the nodal solution wants wires and drivers with resistance");
+  const auto bl = [&](Index i, Index j) { return i * columns + j; };
+  const auto sl = [&](Index i, Index j) { return cells + i * columns + j; };
+  Eigen::VectorXd x = Eigen::VectorXd::Zero(2 * cells), f(2 * cells);
+  std::vector<Eigen::Triplet<double>> entries;
+  Eigen::SparseMatrix<double> jacobian(2 * cells, 2 * cells);
+  Eigen::SimplicialLDLT<Eigen::SparseMatrix<double>, Eigen::Lower> solver;
+  for (int round = 0; round < 60; ++round) {
+    f.setZero();
+    entries.clear();
+    const auto branch = [&](Index a, Index b, double ampere, double siemens) {
+      f[a] += ampere;
+      f[b] -= ampere;
+      entries.emplace_back(a, a, siemens);
+      entries.emplace_back(b, b, siemens);
+      entries.emplace_back(std::max(a, b), std::min(a, b), -siemens);
+    };
+    for (Index i = 0; i < rows; ++i) {
+      f[bl(i, 0)] += (x[bl(i, 0)] - drive[i]) / wires.r_driver;
+      entries.emplace_back(bl(i, 0), bl(i, 0), 1.0 / wires.r_driver);
+      for (Index j = 0; j < columns; ++j) {
+        const auto [ampere, siemens] = current(g(i, j), x[bl(i, j)] - x[sl(i, j)]);
+        branch(bl(i, j), sl(i, j), ampere, siemens);
+        if (j > 0) branch(bl(i, j - 1), bl(i, j), (x[bl(i, j - 1)] - x[bl(i, j)]) / wires.r_bl, 1.0 / wires.r_bl);
+        if (i > 0) branch(sl(i - 1, j), sl(i, j), (x[sl(i - 1, j)] - x[sl(i, j)]) / wires.r_sl, 1.0 / wires.r_sl);
+      }
+    }
+    jacobian.setFromTriplets(entries.begin(), entries.end());
+    if (round == 0) solver.analyzePattern(jacobian);
+    solver.factorize(jacobian);
+    if (solver.info() != Eigen::Success) throw NumericalError("array: the nodal matrix has no Cholesky factors");
+    const Eigen::VectorXd step = solver.solve(f);
+    x -= step;
+    if (step.cwiseAbs().maxCoeff() < 1e-11) {
+      Eigen::VectorXd lines(columns);
+      for (Index j = 0; j < columns; ++j) lines[j] = x[sl(0, j)];
+      return lines;
+    }
+  }
+  throw NumericalError("array: Newton on all nodes does not converge");
 }
 
 }  // namespace mho::solver

@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "solver/array_map.hpp"
 #include "solver/fast_core.hpp"
@@ -39,5 +40,10 @@ class NonlinearArray {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// The same lines [V], C, by Newton on all 2 R C nodes with sparse Cholesky factors: the independent route. current(g, v): current [A] and slope [S] of a cell. drive: R [V].
+// All resistances more than 0. Throws Error for shapes, NumericalError without convergence.
+Eigen::VectorXd nonlinear_lines_nodal(const Eigen::MatrixXd& g, const std::function<std::pair<double, double>(double g, double v)>& current, const ArrayWires& wires,
+                                      const Eigen::VectorXd& drive);
 
 }  // namespace mho::solver

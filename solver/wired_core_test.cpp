@@ -4,9 +4,23 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+
+// Every allocation of the process is counted, Eigen's too, so that a test can say that a call makes none. Sanitizers have a malloc of their own.
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define MHO_COUNTS_ALLOCATIONS 1
+namespace {
+thread_local long allocations = 0;
+}
+extern "C" void* __libc_malloc(std::size_t size);
+extern "C" void* malloc(std::size_t size) noexcept {
+  ++allocations;
+  return __libc_malloc(size);
+}
+#endif
 
 using namespace mho;
 using namespace mho::solver;
@@ -158,3 +172,23 @@ TEST_CASE("bad noise and voltages are refused") {
   CHECK_THROWS_WITH_AS(WiredCore(ohmic_law(g), MatrixXd::Zero(3, 4), {}, 0.3), doctest::Contains("read noise"), Error);
   CHECK_THROWS_WITH_AS(WiredCore(ohmic_law(g), {}, {}, 0.0), doctest::Contains("read voltage"), Error);
 }
+
+#ifdef MHO_COUNTS_ALLOCATIONS
+TEST_CASE("repeated batches allocate nothing, also where the last tile is not whole") {
+  const MatrixXd g = differential_cells(32, 20, 11);
+  const WiredCore core(fit_odd_law(g, sinh_current, 0.45), 0.05 * g, {0.5, 0.5, 200.0}, 0.3);
+  const auto levels = random_inputs(32, 150, 3, 12);
+  WiredCore::Workspace workspace;
+  MatrixXf v;
+  CodeMatrix codes;
+  core.sum(levels, {}, workspace, v);
+  truncate_codes(v, 1e-3, 31, codes);
+  const long before = allocations;
+  core.sum(levels, {.first_input = 7}, workspace, v);
+  truncate_codes(v, 1e-3, 31, codes);
+  CHECK(allocations == before);
+  v.resize(1, 1);
+  core.sum(levels, {}, workspace, v);
+  CHECK(allocations > before);  // the counter counts
+}
+#endif

@@ -1,0 +1,40 @@
+// mho validate solver: the forms of a core's array against each other and against independent solutions.
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/validation_parts.hpp"
+#include "validation/solver_forms.hpp"
+
+namespace mho::cli {
+namespace {
+
+struct ValidateOptions {
+  PartOptions parts;
+  validation::SolverFormSettings settings;
+};
+
+}  // namespace
+
+void add_validate_solver(CLI::App& parent) {
+  const auto o = std::make_shared<ValidateOptions>();
+  CLI::App* command = parent.add_subcommand("solver", "forms of a core's array: the linear map with wires, bent cells, read noise; error and speed");
+  command->add_option("--only", o->parts.only, "parts to run, separated by commas")->delimiter(',')->type_name("PART");
+  command->add_option("--inputs", o->settings.inputs, "of the comparisons")->check(CLI::Range(2, 100000))->capture_default_str();
+  command->add_option("--draws", o->settings.draws, "of the read noise, cell by cell")->check(CLI::Range(100, 10000000))->capture_default_str();
+  command->add_option("--seed", o->settings.seed, "of every random number")->capture_default_str();
+  command->add_option("--out", o->parts.out, "folder for validate_solver.json")->type_name("DIR");
+  command->add_flag("--json", o->parts.json, "print JSON instead of tables");
+  command->callback([o] {
+    const validation::SolverFormSettings& s = o->settings;
+    run_parts("solver",
+              {
+                  {"map", "wires and drivers of 256 by 256 cells as one linear map", [&s] { return validation::validate_array_map(s); }},
+                  {"combined", "bent cells and all wires, every cell at its own voltage", [&s] { return validation::validate_combined(s); }},
+                  {"vectorised", "the same in a few products of whole numbers: error, codes, time", [&s] { return validation::validate_vectorised(s); }},
+                  {"noise", "mean and variance of read noise against cells drawn one by one", [&s] { return validation::validate_read_noise_form(s); }},
+              },
+              o->parts);
+  });
+}
+
+}  // namespace mho::cli
