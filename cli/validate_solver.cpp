@@ -31,6 +31,7 @@ void add_validate_solver(CLI::App& parent) {
                   {"map", "wires and drivers of 256 by 256 cells as one linear map", [&s] { return validation::validate_array_map(s); }},
                   {"combined", "bent cells and all wires, every cell at its own voltage", [&s] { return validation::validate_combined(s); }},
                   {"vectorised", "the same in a few products of whole numbers: error, codes, time", [&s] { return validation::validate_vectorised(s); }},
+                  {"scaling", "its time against rows, columns, batch, bits and threads", [&s] { return validation::validate_scaling(s); }},
                   {"noise", "mean and variance of read noise against cells drawn one by one", [&s] { return validation::validate_read_noise_form(s); }},
               },
               o->parts);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/parallel.hpp"
 #include "core/random.hpp"
 #include "core/statistics.hpp"
 #include "devices/read_nonlinearity.hpp"
@@ -25,7 +26,7 @@ using solver::LevelMatrix;
 
 constexpr double v_read = 0.3, v_fit = 0.45;          // [V] cells see at most this, lines included
 constexpr double relative_noise = 0.03;               // [1] σ/G at 20 µS, with the root of the conductance
-constexpr int bits = 3, max_code = 31;
+constexpr int magnitude_bits = 3, max_code = 31;
 constexpr double drivers[] = {200.0, 1000.0};         // [ohm]
 
 std::pair<double, double> cell_current(double g, double v) {
@@ -33,11 +34,11 @@ std::pair<double, double> cell_current(double g, double v) {
   return {current, slope};
 }
 
-MatrixXd differential_cells(std::uint64_t seed, Index n) {
+MatrixXd differential_cells(std::uint64_t seed, Index rows, Index columns) {
   RandomStream random(seed, 0, 0, 0, Purpose::weights);
-  MatrixXd g(n, n);
-  for (Index j = 0; j < n; ++j)
-    for (Index i = 0; i + 1 < n; i += 2) {
+  MatrixXd g(rows, columns);
+  for (Index j = 0; j < columns; ++j)
+    for (Index i = 0; i + 1 < rows; i += 2) {
       const double w = random.normal(), strong = 1e-6 + 39e-6 * std::min(std::abs(w) / 1.959964, 1.0);  // w_max: 95th percentile of |w|
       g(i, j) = w > 0 ? strong : 1e-6;
       g(i + 1, j) = w > 0 ? 1e-6 : strong;
@@ -45,13 +46,13 @@ MatrixXd differential_cells(std::uint64_t seed, Index n) {
   return g;
 }
 
-std::vector<LevelMatrix> signed_inputs(std::uint64_t seed, Index rows, Index count) {
+std::vector<LevelMatrix> signed_inputs(std::uint64_t seed, Index rows, Index count, int bits = magnitude_bits) {
   RandomStream random(seed, 0, 0, 1, Purpose::inputs);
-  std::vector<LevelMatrix> levels(bits, LevelMatrix::Zero(rows, count));
-  constexpr int full = (1 << bits) - 1;
+  std::vector<LevelMatrix> levels(static_cast<size_t>(bits), LevelMatrix::Zero(rows, count));
+  const int full = (1 << bits) - 1;
   for (Index b = 0; b < count; ++b)
     for (Index i = 0; i + 1 < rows; i += 2) {
-      const int code = static_cast<int>(random.below(2 * full + 1)) - full;
+      const int code = static_cast<int>(random.below(static_cast<std::uint32_t>(2 * full + 1))) - full;
       for (int k = 0; k < bits; ++k) {
         const int level = (std::abs(code) >> k & 1) * (code > 0 ? 1 : -1);
         levels[static_cast<size_t>(k)](i, b) = static_cast<std::int8_t>(level);
@@ -117,7 +118,7 @@ double peak_mebibytes() {
 Section validate_array_map(const SolverFormSettings& settings) {
   constexpr double seconds_limit = 2.0, distance_limit = 1e-10, memory_limit = 1024.0;
   Section s{"map", {}, {}, {}, {}};
-  const MatrixXd g = differential_cells(settings.seed, 256);
+  const MatrixXd g = differential_cells(settings.seed, 256, 256);
   s.text = fmt::format("{:>12}{:>12}{:>22}{:>16}\n", "driver [ohm]", "time [s]", "from nodal solution", "mean of V/V_in");
   for (double ohm : drivers) {
     const ArrayWires wires{0.5, 0.5, ohm};
@@ -144,7 +145,7 @@ Section validate_combined(const SolverFormSettings& settings) {
   s.text = fmt::format("bent cells and all wires, last round {:.0e} V, batch {}, one thread; independent: Newton on all nodes with the sinh itself, {} inputs\n{:>6}{:>14}{:>14}{:>10}{:>16}{:>16}{:>16}\n", tolerance,
                        batch, 2, "n", "driver [ohm]", "time [us]", "MVM/s", "law's misfit", "rms [LSB]", "worst [LSB]");
   for (Index n : {64, 256}) {
-    const MatrixXd g = differential_cells(settings.seed, n);
+    const MatrixXd g = differential_cells(settings.seed, n, n);
     const solver::OddLaw law = law_of(g);
     const auto levels = signed_inputs(settings.seed, n, batch);
     for (double ohm : drivers) {
@@ -156,7 +157,7 @@ Section validate_combined(const SolverFormSettings& settings) {
       std::vector<double> errors;
       for (Index b = 0; b < 2; ++b) {
         Eigen::VectorXd sum = Eigen::VectorXd::Zero(n);
-        for (int k = 0; k < bits; ++k)
+        for (int k = 0; k < magnitude_bits; ++k)
           sum += std::exp2(k) * solver::nonlinear_lines_nodal(g, cell_current, wires, v_read * levels[static_cast<size_t>(k)].col(b).cast<double>());
         for (Index j = 0; j < n; ++j) errors.push_back((sums(j, b) - sum[j]) / lsb);
       }
@@ -174,11 +175,11 @@ Section validate_vectorised(const SolverFormSettings& settings) {
   constexpr double error_limit = 0.1, rate_limit = 1e5, products_limit = 12.0;
   constexpr Index n = 256;
   Section s{"vectorised", {}, {}, {}, {}};
-  const MatrixXd g = differential_cells(settings.seed, n), sigma = noise_of(g);
+  const MatrixXd g = differential_cells(settings.seed, n, n), sigma = noise_of(g);
   const solver::OddLaw law = law_of(g);
   const auto levels = signed_inputs(settings.seed, n, settings.inputs);
   solver::WiredCore::Workspace workspace;
-  s.text = fmt::format("{} inputs of {} bits, before the ADC, against every cell at its own voltage\n{:>14}{:>12}{:>28}{:>12}{:>18}\n", settings.inputs, bits, "driver [ohm]", "LSB [mV]", "", "rms [LSB]", "other codes [%]");
+  s.text = fmt::format("{} inputs of {} bits, before the ADC, against every cell at its own voltage\n{:>14}{:>12}{:>28}{:>12}{:>18}\n", settings.inputs, magnitude_bits, "driver [ohm]", "LSB [mV]", "", "rms [LSB]", "other codes [%]");
   struct Case {
     const char* name;
     solver::WiredCoreOptions options;
@@ -224,11 +225,67 @@ Section validate_vectorised(const SolverFormSettings& settings) {
   return s;
 }
 
+Section validate_scaling(const SolverFormSettings& settings) {
+  Section s{"scaling", {}, {}, {}, {}};
+  struct Size {
+    Index rows = 256, columns = 256, batch = 256;
+    int bits = magnitude_bits, threads = 1;
+  };
+  const auto seconds_of = [&](const Size& z) {
+    const MatrixXd g = differential_cells(settings.seed, z.rows, z.columns);
+    const solver::WiredCore core(law_of(g), noise_of(g), {0.5, 0.5, drivers[0]}, v_read);
+    const auto levels = signed_inputs(settings.seed, z.rows, z.batch, z.bits);
+    // Each thread takes its part of the batch.
+    const Index part = (z.batch + z.threads - 1) / z.threads;
+    std::vector<std::vector<LevelMatrix>> parts;
+    for (Index first = 0; first < z.batch; first += part) {
+      parts.emplace_back();
+      for (const LevelMatrix& level : levels) parts.back().push_back(level.middleCols(first, std::min(part, z.batch - first)));
+    }
+    std::vector<solver::WiredCore::Workspace> workspaces(parts.size());
+    std::vector<MatrixXf> v(parts.size());
+    const auto work = [&](size_t p) { core.sum(parts[p], {.first_input = static_cast<std::uint32_t>(static_cast<Index>(p) * part)}, workspaces[p], v[p]); };
+    const double seconds = median_seconds(15, [&] { parallel_for(parts.size(), z.threads, work); });
+    if (z.threads == 1) return seconds;
+    MatrixXf whole;
+    solver::WiredCore::Workspace workspace;
+    core.sum(levels, {}, workspace, whole);
+    for (size_t p = 0; p < v.size(); ++p)
+      if (v[p] != whole.middleCols(static_cast<Index>(p) * part, v[p].cols())) s.missed.push_back(fmt::format("scaling: {} threads give other bits than one", z.threads));
+    return seconds;
+  };
+  s.text = fmt::format("time of sums with read noise, medians; others 256 rows, 256 columns, batch 256, {} bits, one thread; exponent of a power law through them\n", magnitude_bits);
+  const auto sweep = [&](const char* name, const std::vector<Index>& values, const auto& set) {
+    std::vector<double> x, y;
+    s.text += fmt::format("{:<9}", name);
+    Json json{{"name", name}};
+    for (Index value : values) {
+      Size z;
+      set(z, value);
+      const double seconds = seconds_of(z);
+      x.push_back(std::log(static_cast<double>(value)));
+      y.push_back(std::log(seconds));
+      s.text += fmt::format("{:>6}: {:8.1f} us", value, 1e6 * seconds);
+      json["points"].push_back(Json{{"value", value}, {"time", quantity(seconds, "s")}});
+    }
+    const double exponent = fit_line(x, y).slope;
+    json["exponent"] = exponent;
+    s.text += fmt::format("   exponent {:.2f}\n", exponent);
+    s.json["sweeps"].push_back(json);
+  };
+  sweep("rows", {64, 128, 256, 512}, [](Size& z, Index n) { z.rows = n; });
+  sweep("columns", {64, 128, 256, 512}, [](Size& z, Index n) { z.columns = n; });
+  sweep("batch", {1, 16, 64, 256, 1024}, [](Size& z, Index n) { z.batch = n; });
+  sweep("bits", {1, 2, 4, 6}, [](Size& z, Index n) { z.bits = static_cast<int>(n); });
+  sweep("threads", {1, 2}, [](Size& z, Index n) { z.threads = static_cast<int>(n); });
+  return s;
+}
+
 Section validate_read_noise_form(const SolverFormSettings& settings) {
   constexpr double limit = 3.0;  // standard errors
   constexpr Index n = 256, columns = 4;
   Section s{"noise", {}, {}, {}, {}};
-  const MatrixXd g = differential_cells(settings.seed, n).leftCols(columns), sigma = noise_of(g);
+  const MatrixXd g = differential_cells(settings.seed, n, columns), sigma = noise_of(g);
   const solver::OddLaw law = law_of(g);
   const auto levels = signed_inputs(settings.seed, n, 1);
   solver::WiredCore::Workspace workspace;

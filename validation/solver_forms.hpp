@@ -19,6 +19,8 @@ Section validate_array_map(const SolverFormSettings& settings);
 Section validate_combined(const SolverFormSettings& settings);
 // The form of a few products against that: error before the ADC, codes, time beside a single-precision product; each effect left out.
 Section validate_vectorised(const SolverFormSettings& settings);
+// Its time against rows, columns, batch, bits and threads, with fitted exponents; the same bits from two threads as from one.
+Section validate_scaling(const SolverFormSettings& settings);
 // Its mean and variance under read noise against cells drawn one by one.
 Section validate_read_noise_form(const SolverFormSettings& settings);
 
