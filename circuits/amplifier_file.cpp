@@ -21,8 +21,8 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-const Words amplifier_pins{"inp", "inm", "out", "vdd", "bn", "bp", "cn", "cp"};
-const Words bias_pins{"vdd", "bn", "bp", "cn", "cp"};
+constexpr const char* amplifier_pins = "inp inm out vdd bn bp cn cp";
+constexpr const char* bias_pins = "vdd bn bp cn cp";
 const std::set<std::string> card_models{"n18", "p18", "n50", "p50"};
 
 bool is_include(const std::string& card) {
@@ -61,22 +61,6 @@ class Survey {
              "no such model: n18, p18, n50 and p50 are there, and what the file defines");
     for (const auto& [name, line] : used_subcircuits_)
       if (!pins.contains(name)) fail(line, name, "the file defines no such .subckt");
-  }
-
-  void check_pins(const std::string& name, const Words& wanted) const {
-    const auto& [have, line] = pins.at(name);
-    const auto lacking = [](const Words& of, const Words& in) {
-      Words out;
-      for (const std::string& pin : of)
-        if (std::find(in.begin(), in.end(), pin) == in.end()) out.push_back(pin);
-      return out;
-    };
-    const Words missing = lacking(wanted, have), extra = lacking(have, wanted);
-    std::string what;
-    if (!missing.empty()) what += fmt::format("lacks the pins {}; ", fmt::join(missing, " "));
-    if (!extra.empty()) what += fmt::format("has pins too many: {}; ", fmt::join(extra, " "));
-    if (what.empty() && have != wanted) what = "has its pins in another order; ";
-    if (!what.empty()) fail(line, name, fmt::format("{}they are {}", what, fmt::join(wanted, " ")));
   }
 
   [[noreturn]] void fail(int line, const std::string& key, const std::string& what) const {
@@ -164,9 +148,9 @@ AmplifierFile parse_amplifier(const std::string& text, const std::string& path,
                               : fmt::format("defines no .subckt {}; it has {}", file.name,
                                             fmt::join(known, ", ")));
   }
-  survey.check_pins(file.name, amplifier_pins);
+  check_subcircuit_pins(text, file.name, amplifier_pins, path);
   file.own_bias = survey.pins.contains("ota_bias");
-  if (file.own_bias) survey.check_pins("ota_bias", bias_pins);
+  if (file.own_bias) check_subcircuit_pins(text, "ota_bias", bias_pins, path);
   if (file.name != "ota" && survey.pins.contains("ota"))
     survey.fail(survey.pins.at("ota").second, "ota",
                 fmt::format("is the neuron's name for its amplifier, which {} shall be; rename it",
@@ -181,9 +165,8 @@ AmplifierFile read_amplifier(const std::string& path, const std::string& name) {
 
 std::string amplifier_text(const AmplifierFile& amplifier) {
   std::string text = amplifier.text;
-  const std::string pins = fmt::format("{}", fmt::join(amplifier_pins, " "));
   if (amplifier.name != "ota")
-    text += fmt::format(".subckt ota {0}\nxown {0} {1}\n.ends\n", pins, amplifier.name);
+    text += fmt::format(".subckt ota {0}\nxown {0} {1}\n.ends\n", amplifier_pins, amplifier.name);
   if (!amplifier.own_bias) {
     const std::string shipped = "netlists/ota.sub";
     text += subcircuit(read_text_file(data_path(shipped)), "ota_bias", shipped);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "circuits/spice_text.hpp"
 #include "core/data_path.hpp"
 #include "core/errors.hpp"
 #include "core/json_file.hpp"
@@ -21,6 +22,23 @@ class Lines {
     text += '\n';
   }
   std::string text;
+};
+
+// Pins that the deck connects, by file of netlists/: a designer who edits one is told what it lacks before ngspice sees it.
+struct Pins {
+  const char *file, *name, *pins;
+};
+constexpr Pins subcircuit_pins[] = {
+    {"ota.sub", "ota", "inp inm out vdd bn bp cn cp"},
+    {"ota.sub", "ota_bias", "vdd bn bp cn cp"},
+    {"latch.sub", "latch", "inp inm clk q qb vdd"},
+    {"switch.sub", "tgate", "a b g gb vdd"},
+    {"switch.sub", "tgate_small", "a b g gb vdd"},
+    {"switch.sub", "swdrv", "in g gb vdd"},
+    {"neuron.sub", "neuron",
+     "sl bl l x y cib out q qb vref vlr vdp vdn vcb vdd vddl bn bp cn cp az azb ref refb ssl sslb sbl sblb sdp sdpb sdn sdnb int intb cmp cmpb lk lkb rst rstb lat latb"},
+    {"cell.sub", "cell", "bl wl sl"},
+    {"cell.sub", "wldrv", "in wl vh vl v5"},
 };
 
 }  // namespace
@@ -40,7 +58,12 @@ RowGroups group_rows(const std::vector<std::vector<std::int8_t>>& levels, size_t
 
 std::string subcircuit_text(const Transistors& transistors) {
   if (!transistors.netlist.empty()) return transistors.netlist;
-  const auto shipped = [](const char* file) { return read_text_file(data_path(fmt::format("netlists/{}", file))); };
+  const auto shipped = [](const char* file) {
+    const std::string path = data_path(fmt::format("netlists/{}", file)), netlist = read_text_file(path);
+    for (const Pins& p : subcircuit_pins)
+      if (file == std::string_view(p.file)) check_subcircuit_pins(netlist, p.name, p.pins, path);
+    return netlist;
+  };
   std::string text = transistors.models.empty() ? shipped("card_130nm.lib") : transistors.models;
   text += transistors.amplifier.empty() ? shipped("ota.sub") : transistors.amplifier;
   text += transistors.latch.empty() ? shipped("latch.sub") : transistors.latch;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "core/errors.hpp"
@@ -107,6 +108,30 @@ std::string subcircuit(const std::string& text, const std::string& name, const s
     if (inside && !word.empty() && word[0] == ".ends") return out;
   }
   throw ConfigError(file, 0, "", fmt::format("no .subckt {} with its .ends", name));
+}
+
+void check_subcircuit_pins(const std::string& text, const std::string& name, const std::string& pins, const std::string& file) {
+  const std::vector<std::string> wanted = words(pins);
+  for (const LogicalLine& line : logical_lines(text)) {
+    const std::vector<std::string> word = card_words(line.text);
+    if (word.size() < 2 || word[0] != ".subckt" || word[1] != name) continue;
+    std::vector<std::string> have;
+    for (size_t i = 2; i < word.size() && word[i].find('=') == std::string::npos && word[i] != "params:"; ++i) have.push_back(word[i]);
+    const auto lacking = [](const std::vector<std::string>& of, const std::vector<std::string>& in) {
+      std::string out;
+      for (const std::string& pin : of)
+        if (std::find(in.begin(), in.end(), pin) == in.end()) out += " " + pin;
+      return out;
+    };
+    const std::string missing = lacking(wanted, have), extra = lacking(have, wanted);
+    std::string what;
+    if (!missing.empty()) what += fmt::format("lacks the pins{}; ", missing);
+    if (!extra.empty()) what += fmt::format("has pins too many:{}; ", extra);
+    if (what.empty() && have != wanted) what = "has its pins in another order; ";
+    if (!what.empty()) throw ConfigError(file, line.line(), name, fmt::format("{}they are {}", what, pins));
+    return;
+  }
+  throw ConfigError(file, 0, name, "the file defines no such .subckt");
 }
 
 }  // namespace mho::circuits

@@ -37,5 +37,7 @@ std::string pair_value(const std::vector<std::string>& word, size_t from, std::s
 // The lines of .subckt `name` to its .ends in `text`, as they stand there. Throws ConfigError
 // naming `file` when there is none.
 std::string subcircuit(const std::string& text, const std::string& name, const std::string& file);
+// That `text` has a .subckt `name` with these pins in this order, "a b g gb vdd". Throws ConfigError naming `file`, line and what is missing, too much or elsewhere.
+void check_subcircuit_pins(const std::string& text, const std::string& name, const std::string& pins, const std::string& file);
 
 }  // namespace mho::circuits

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "cli/scratch.hpp"
+#include "core/data_path.hpp"
 #include "core/json_file.hpp"
 
 using namespace mho;
@@ -196,4 +197,29 @@ TEST_CASE("spikes of several inputs are a raster, more of them for a larger inpu
   CHECK(spikes(1) > spikes(0));
   CHECK(json.at("runs").at(1).at("marks").size() == static_cast<size_t>(spikes(1)));
   CHECK(fs::exists(s.path("out/raster.svg")));
+}
+
+TEST_CASE("a subcircuit of netlists/ that lost a pin is one line with file and line, before ngspice sees it") {
+  const Scratch s;
+  std::filesystem::create_directories(s.path("root"));
+  std::filesystem::copy(data_path("netlists"), s.path("root/netlists"), std::filesystem::copy_options::recursive);
+  const auto with = [&](const std::string& file, const std::string& from, const std::string& to, const std::string& words) {
+    const std::string path = s.path("root/netlists/" + file), whole = read_text_file(path);
+    std::string broken = whole;
+    REQUIRE(broken.find(from) != std::string::npos);
+    broken.replace(broken.find(from), from.size(), to);
+    write_text_file(path, broken);
+    setenv("MHO_ROOT", s.path("root").c_str(), 1);
+    const auto run = s.mho("simulate --program preset_unary");
+    unsetenv("MHO_ROOT");
+    write_text_file(path, whole);
+    CAPTURE(run.err);
+    CHECK(run.status == 2);
+    CHECK(run.error_lines() == 1);
+    CHECK(run.err.find(words) != std::string::npos);
+  };
+  with("latch.sub", "latch inp inm clk q qb vdd", "latch inp inm clk q vdd", "latch.sub:3: latch: lacks the pins qb; they are inp inm clk q qb vdd");
+  with("switch.sub", "swdrv in g gb vdd", "swdrv in gb g vdd", "swdrv: has its pins in another order");
+  with("neuron.sub", " lat latb cs=", " lat latb extra cs=", "neuron: has pins too many: extra");
+  with("cell.sub", ".subckt cell ", ".subckt zell ", "cell: the file defines no such .subckt");
 }
