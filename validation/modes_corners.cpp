@@ -176,8 +176,24 @@ Section validate_corners(const ModeSettings& settings) {
   return s;
 }
 
-Section validate_mismatch(const ModeSettings& settings) {
+std::vector<circuits::ConversionSetup> mismatch_setups(const circuits::CircuitParams& circuit, std::span<const double> lines, int cds, int dies, std::uint64_t seed) {
   const circuits::ControlProgram program = circuits::named_program("comparator");
+  std::vector<circuits::ConversionSetup> setups;
+  for (int die = 0; die < dies; ++die)
+    for (double line : lines) {
+      circuits::ColumnInput input;
+      input.conductance.assign(4, 30e-6);
+      input.levels.assign(1, std::vector<std::int8_t>(4, static_cast<std::int8_t>(line > 0 ? 1 : -1)));
+      input.point.v_read = std::abs(line);
+      auto setup = column_setup(circuit, program, input);
+      setup.input.parameters = {{"cds", static_cast<double>(cds)}};
+      circuits::apply_mismatch(setup, {}, seed, static_cast<std::uint32_t>(die));
+      setups.push_back(setup);
+    }
+  return setups;
+}
+
+Section validate_mismatch(const ModeSettings& settings) {
   const circuits::CircuitParams circuit = mode_circuit();
   // Lines at ±200 mV give the gain; at ±40 mV the open amplifier is still linear, and the output at the end of the comparison tells where it turns.
   const std::array<double, 4> lines{-0.2, -0.04, 0.04, 0.2};
@@ -185,18 +201,7 @@ Section validate_mismatch(const ModeSettings& settings) {
   s.text = fmt::format("{} dies: amplifier, bias, latch and capacitors drawn (the turn is the amplifier's: the latch's own offset is divided by its gain and not in it); lines at ±200 and ±40 mV\n\n", settings.dies);
   std::array<double, 2> spread{};  // of the turn, CDS off and on
   for (int cds : {1, 0}) {
-    std::vector<circuits::ConversionSetup> setups;
-    for (int die = 0; die < settings.dies; ++die)
-      for (double line : lines) {
-        circuits::ColumnInput input;
-        input.conductance.assign(4, 30e-6);
-        input.levels.assign(1, std::vector<std::int8_t>(4, static_cast<std::int8_t>(line > 0 ? 1 : -1)));
-        input.point.v_read = std::abs(line);
-        auto setup = column_setup(circuit, program, input);
-        setup.input.parameters = {{"cds", static_cast<double>(cds)}};
-        circuits::apply_mismatch(setup, {}, settings.seed, static_cast<std::uint32_t>(die));
-        setups.push_back(setup);
-      }
+    const auto setups = mismatch_setups(circuit, lines, cds, settings.dies, settings.seed);
     ModeSettings loose = settings;
     loose.tolerance = 1e-4;
     const auto records = run_modes(setups, loose, fmt::format("mismatch, CDS {}", cds ? "on" : "off"));
