@@ -37,8 +37,9 @@ double series_resistance(const circuits::CircuitParams& circuit);
 circuits::ColumnInput behind(circuits::ColumnInput input, double series);
 // Runs all; a conversion that fails is an Error that names it.
 std::vector<circuits::ConversionRecord> run_modes(const std::vector<circuits::ConversionSetup>& setups, const ModeSettings& settings, const std::string& title);
-// One comparison (`comparator`, CDS as said) of a line at each of `lines` [V] on each die: setup die·lines.size() + line.
-std::vector<circuits::ConversionSetup> mismatch_setups(const circuits::CircuitParams& circuit, std::span<const double> lines, int cds, int dies, std::uint64_t seed);
+// A line at each of `lines` [V] on each die of the mismatch, by one program: setup die·lines.size() + line.
+std::vector<circuits::ConversionSetup> mismatch_setups(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ReadPoint& point,
+                                                       std::span<const double> lines, int dies, std::uint64_t seed);
 
 // Integrated voltage of random vectors: driven in every sample against the weighted mean, held against the law of shared charge.
 Section validate_integrate(const ModeSettings& settings);

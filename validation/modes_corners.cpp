@@ -64,25 +64,29 @@ struct Mend {
   bool reference_moves = false;  // VREF is half of the supply at hand instead of half of the nominal one
 };
 
-// Resistance [ohm] of the smallest transmission gate between two nodes at VREF, at the supply of the condition.
-double gate_resistance(const Condition& c) {
-  const circuits::CircuitParams circuit = mode_circuit();
-  circuits::Transistors transistors;
-  transistors.models = circuits::card_text(c.corner);
-  const std::string netlist = circuits::subcircuit_text(transistors) +
-                              fmt::format("vdd vdd 0 {:.17g}\nva a 0 {:.17g}\nvb b a 0.01\nx1 b a vdd 0 vdd tgate_small\n", circuit.v_dd * c.supply, circuit.v_ref);
-  return resistance_at("transmission gate", netlist, "vb", 0.01, fmt::format("temp={} reltol=1e-6", c.temperature));
-}
-
-circuits::ConversionSetup at(const Condition& c, const Mend& mend, const circuits::ControlProgram& program, double v, int max_code) {
+circuits::CircuitParams circuit_at(const Condition& c, const Mend& mend) {
   circuits::CircuitParams circuit = mode_circuit();
   circuit.v_dd *= c.supply;
   circuit.switch_boost = mend.switch_boost;
   if (mend.reference_moves) circuit.v_ref = 0.5 * circuit.v_dd;
+  return circuit;
+}
+
+// Resistance [ohm] of the smallest transmission gate between two nodes at VREF, driven as the condition and the mend do.
+double gate_resistance(const Condition& c, const Mend& mend) {
+  const circuits::CircuitParams circuit = circuit_at(c, mend);
+  circuits::Transistors transistors;
+  transistors.models = circuits::card_text(c.corner);
+  const std::string netlist = circuits::subcircuit_text(transistors) +
+                              fmt::format("vdd vdd 0 {:.17g}\nvg g 0 {:.17g}\nva a 0 {:.17g}\nvb b a 0.01\nx1 b a g 0 vdd tgate_small\n", circuit.v_dd, circuit.v_dd + circuit.switch_boost, circuit.v_ref);
+  return resistance_at("transmission gate", netlist, "vb", 0.01, fmt::format("temp={} reltol=1e-6", c.temperature));
+}
+
+circuits::ConversionSetup at(const Condition& c, const Mend& mend, const circuits::ControlProgram& program, double v, int max_code) {
   circuits::ReadPoint point;
   point.v_decrement = decrement;
   point.max_code = max_code;
-  auto setup = converter_setup(circuit, program, point, v);
+  auto setup = converter_setup(circuit_at(c, mend), program, point, v);
   setup.transistors.models = circuits::card_text(c.corner);
   return setup;
 }
@@ -103,7 +107,7 @@ std::vector<std::optional<circuits::ConversionRecord>> run_at(double temperature
 
 struct Judged {
   Verdict unary, binary;
-  double turn = 0.0, gate = 0.0;  // [V], [ohm] with gates at VDD
+  double turn = 0.0, gate = 0.0;  // [V], [ohm]
   std::vector<std::string> failures;
   bool passes() const { return unary.passes(0) && binary.passes(between_levels); }
 };
@@ -135,7 +139,7 @@ Judged judge(const Condition& c, const Mend& mend, const ModeSettings& settings)
   for (const auto& thresholds : found.thresholds) j.binary.take(thresholds);
   for (const auto& r : conversions) j.binary.wrong += wrong_decisions(search, r, search_turn.residue, 0.5 * lsb);
   j.turn = search_turn.residue;
-  j.gate = gate_resistance(c);
+  j.gate = gate_resistance(c, mend);
   return j;
 }
 
@@ -184,17 +188,17 @@ Section validate_corners(const ModeSettings& settings) {
   return s;
 }
 
-std::vector<circuits::ConversionSetup> mismatch_setups(const circuits::CircuitParams& circuit, std::span<const double> lines, int cds, int dies, std::uint64_t seed) {
-  const circuits::ControlProgram program = circuits::named_program("comparator");
+std::vector<circuits::ConversionSetup> mismatch_setups(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ReadPoint& point,
+                                                       std::span<const double> lines, int dies, std::uint64_t seed) {
   std::vector<circuits::ConversionSetup> setups;
   for (int die = 0; die < dies; ++die)
     for (double line : lines) {
       circuits::ColumnInput input;
       input.conductance.assign(4, 30e-6);
       input.levels.assign(1, std::vector<std::int8_t>(4, static_cast<std::int8_t>(line > 0 ? 1 : -1)));
+      input.point = point;
       input.point.v_read = std::abs(line);
       auto setup = column_setup(circuit, program, input);
-      setup.input.parameters = {{"cds", static_cast<double>(cds)}};
       circuits::apply_mismatch(setup, {}, seed, static_cast<std::uint32_t>(die));
       setups.push_back(setup);
     }
@@ -209,7 +213,8 @@ Section validate_mismatch(const ModeSettings& settings) {
   s.text = fmt::format("{} dies: amplifier, bias, latch and capacitors drawn (the turn is the amplifier's: the latch's own offset is divided by its gain and not in it); lines at ±200 and ±40 mV\n\n", settings.dies);
   std::array<double, 2> spread{};  // of the turn, CDS off and on
   for (int cds : {1, 0}) {
-    const auto setups = mismatch_setups(circuit, lines, cds, settings.dies, settings.seed);
+    auto setups = mismatch_setups(circuit, circuits::named_program("comparator"), {}, lines, settings.dies, settings.seed);
+    for (auto& setup : setups) setup.input.parameters = {{"cds", static_cast<double>(cds)}};
     ModeSettings loose = settings;
     loose.tolerance = 1e-4;
     const auto records = run_modes(setups, loose, fmt::format("mismatch, CDS {}", cds ? "on" : "off"));

@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 
-#include "circuits/mismatched_netlist.hpp"
 #include "core/intervals.hpp"
 #include "core/statistics.hpp"
 #include "validation/modes.hpp"
@@ -18,27 +17,6 @@ constexpr std::array<double, 2> lines{-0.2, 0.2};  // [V]
 constexpr double decrement = 0.05;  // [V]
 constexpr int decrements = 2;
 
-// A line at ±200 mV, integrated and taken down by a few decrements, on each die of mismatch_setups.
-std::vector<circuits::ConversionSetup> decremented(const circuits::CircuitParams& circuit, int dies,
-                                                   std::uint64_t seed) {
-  const circuits::ControlProgram program = circuits::named_program("driven_unary");
-  std::vector<circuits::ConversionSetup> setups;
-  for (int die = 0; die < dies; ++die)
-    for (double line : lines) {
-      circuits::ColumnInput input;
-      input.conductance.assign(4, 30e-6);
-      input.levels.assign(1,
-                          std::vector<std::int8_t>(4, static_cast<std::int8_t>(line > 0 ? 1 : -1)));
-      input.point.v_read = std::abs(line);
-      input.point.v_decrement = decrement;
-      input.point.max_code = decrements;
-      auto setup = column_setup(circuit, program, input);
-      circuits::apply_mismatch(setup, {}, seed, static_cast<std::uint32_t>(die));
-      setups.push_back(setup);
-    }
-  return setups;
-}
-
 }  // namespace
 
 NeuronReport neuron_report(const SiliconSettings& settings) {
@@ -50,11 +28,16 @@ NeuronReport neuron_report(const SiliconSettings& settings) {
   modes.workers = settings.threads;
   modes.tolerance = settings.tolerance;
   modes.cache = settings.cache;
+  const auto setups = [&](const char* program, const circuits::ReadPoint& at) {
+    return mismatch_setups(circuit, circuits::named_program(program), at, lines, settings.neuron_dies, settings.seed);
+  };
   const auto compared =
-      run_modes(mismatch_setups(circuit, lines, 1, settings.neuron_dies, settings.seed), modes,
-                "neuron gain");
-  const auto counted = run_modes(decremented(circuit, settings.neuron_dies, settings.seed), modes,
-                                 "neuron gain in decrements");
+      run_modes(setups("comparator", {}), modes, "neuron gain");
+  // Integrated and taken down by a few decrements.
+  circuits::ReadPoint point;
+  point.v_decrement = decrement;
+  point.max_code = decrements;
+  const auto counted = run_modes(setups("driven_unary", point), modes, "neuron gain in decrements");
   const double ratio = circuit.c_sample / circuit.c_integ;
   std::vector<double> integrated, codes;
   for (size_t die = 0; die < static_cast<size_t>(settings.neuron_dies); ++die) {
