@@ -4,22 +4,15 @@
 #include <doctest/doctest.h>
 
 #include "core/errors.hpp"
-#include "core/random.hpp"
+#include "solver/test_models.hpp"
 
 using namespace mho;
 using namespace mho::solver;
+using namespace mho::solver::test;
 using Eigen::Index;
 using Eigen::MatrixXd;
 
 namespace {
-
-MatrixXd random_cells(Index rows, Index columns, std::uint64_t seed) {
-  RandomStream random(seed, 0, 0, 0, Purpose::weights);
-  MatrixXd g(rows, columns);
-  for (Index j = 0; j < columns; ++j)
-    for (Index i = 0; i < rows; ++i) g(i, j) = (1.0 + 39.0 * random.uniform()) * 1e-6;
-  return g;
-}
 
 double relative(const MatrixXd& a, const MatrixXd& b) { return (a - b).norm() / b.norm(); }
 

@@ -7,38 +7,22 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "solver/test_models.hpp"
 
 using namespace mho;
 using namespace mho::solver;
+using namespace mho::solver::test;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::MatrixXf;
 
 namespace {
 
-MatrixXd random_cells(Index rows, Index columns, std::uint64_t seed) {
-  RandomStream random(seed, 0, 0, 0, Purpose::weights);
-  MatrixXd g(rows, columns);
-  for (Index n = 0; n < g.size(); ++n) g.data()[n] = (1.0 + 39.0 * random.uniform()) * 1e-6;
-  return g;
-}
-
 LevelMatrix random_levels(Index rows, Index batch, std::uint64_t seed) {
   RandomStream random(seed, 0, 0, 1, Purpose::inputs);
   LevelMatrix levels(rows, batch);
   for (Index n = 0; n < levels.size(); ++n) levels.data()[n] = static_cast<std::int8_t>(static_cast<int>(random.below(3)) - 1);
   return levels;
-}
-
-// I = G V0 sinh(V/V0), V0 from 0.25 V at 1 uS to 0.6 V at 40 uS.
-double sinh_current(double g, double v) {
-  const double v0 = 0.25 + 0.35 * std::log(g / 1e-6) / std::log(40.0);
-  return g * v0 * std::sinh(v / v0);
-}
-
-std::pair<double, double> sinh_with_slope(double g, double v) {
-  const double v0 = 0.25 + 0.35 * std::log(g / 1e-6) / std::log(40.0);
-  return {g * v0 * std::sinh(v / v0), g * std::cosh(v / v0)};
 }
 
 }  // namespace
@@ -52,7 +36,7 @@ TEST_CASE("lines are those of Newton on the whole network with the sinh law") {
     MatrixXf lines;
     NonlinearArray(law, wires).solve(levels, 0.3, 1e-7, lines);
     for (Index b = 0; b < levels.cols(); ++b) {
-      const Eigen::VectorXd exact = nonlinear_lines_nodal(g, sinh_with_slope, wires, 0.3 * levels.col(b).cast<double>());
+      const Eigen::VectorXd exact = nonlinear_lines_nodal(g, sinh_cell, wires, 0.3 * levels.col(b).cast<double>());
       for (Index j = 0; j < 7; ++j) CHECK(lines(j, b) == doctest::Approx(exact[j]).scale(0.1).epsilon(2e-4));
     }
   }

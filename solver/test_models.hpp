@@ -2,7 +2,10 @@
 #pragma once
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <Eigen/Core>
 
 #include "circuits/control_program.hpp"
 #include "core/data_path.hpp"
@@ -49,5 +52,20 @@ inline circuits::ColumnInput paired_column(std::uint32_t index, int rows, int bi
   input.point.v_decrement = 0.05;
   return input;
 }
+
+// Cells of 1 to 40 µS, rows × columns [S].
+inline Eigen::MatrixXd random_cells(Eigen::Index rows, Eigen::Index columns, std::uint64_t seed) {
+  RandomStream random(seed, 0, 0, 0, Purpose::weights);
+  Eigen::MatrixXd g(rows, columns);
+  for (double& cell : g.reshaped()) cell = (1.0 + 39.0 * random.uniform()) * 1e-6;
+  return g;
+}
+
+// Current [A] and slope [S]: G V0 sinh(V/V0), V0 from 0.25 V at 1 µS to 0.6 V at 40 µS.
+inline std::pair<double, double> sinh_cell(double g, double v) {
+  const double v0 = 0.25 + 0.35 * std::log(g / 1e-6) / std::log(40.0);
+  return {g * v0 * std::sinh(v / v0), g * std::cosh(v / v0)};
+}
+inline double sinh_current(double g, double v) { return sinh_cell(g, v).first; }
 
 }  // namespace mho::solver::test

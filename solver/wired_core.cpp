@@ -44,8 +44,8 @@ const std::vector<float>& normal_table() {
   return table;
 }
 
-// Voltage of the cells of an active row with all lines at 0: what wires and drivers leave, cell by cell. curved: with the law, else ohmic.
-MatrixXd voltage_of_active_cells(const OddLaw& law, const ArrayWires& wires, double v_read, bool curved) {
+// Voltage of the cells of an active row with all lines at 0: what wires and drivers leave, cell by cell.
+MatrixXd voltage_of_active_cells(const OddLaw& law, const ArrayWires& wires, double v_read) {
   const Index rows = law.c1.rows(), columns = law.c1.cols();
   MatrixXd e(rows, columns);
   Eigen::ArrayXd c1(columns), c3(columns), c5(columns), v(columns), current(columns), drawn(columns);
@@ -57,8 +57,7 @@ MatrixXd voltage_of_active_cells(const OddLaw& law, const ArrayWires& wires, dou
     v.setConstant(v_read);
     for (int round = 0;; ++round) {
       if (round == 500) throw NumericalError("core: the voltages along a bit line do not converge");
-      current = c1 * v;
-      if (curved) current += v.cube() * (c3 + c5 * v.square());
+      current = c1 * v + v.cube() * (c3 + c5 * v.square());
       double sum = 0.0;
       for (Index j = columns; j-- > 0;) drawn[j] = sum += current[j];
       double b = v_read - wires.r_driver * drawn[0], moved = 0.0;
@@ -100,24 +99,23 @@ WiredCore::Workspace::Workspace() : buffers_(std::make_unique<Buffers>()) {}
 WiredCore::Workspace::~Workspace() = default;
 WiredCore::Workspace::Workspace(Workspace&&) noexcept = default;
 
-WiredCore::WiredCore(const OddLaw& law, const MatrixXd& sigma, const ArrayWires& given, double v_read, const WiredCoreOptions& options) : state_(std::make_unique<State>()) {
+WiredCore::WiredCore(const OddLaw& law, const MatrixXd& sigma, const ArrayWires& wires, double v_read, int parts) : state_(std::make_unique<State>()) {
   State& s = *state_;
   const MatrixXd g = law.c1.cast<double>();
   s.rows = g.rows();
   s.columns = g.cols();
-  s.curved = options.curvature;
-  s.noise = options.read_noise && sigma.size() > 0;
+  s.curved = (law.c3.array() != 0.0f).any() || (law.c5.array() != 0.0f).any();
+  s.noise = sigma.size() > 0;
   if (!(v_read > 0.0 && std::isfinite(v_read))) throw Error("core: the read voltage must be more than 0");
   if (s.noise && (sigma.rows() != s.rows || sigma.cols() != s.columns || !(sigma.array() >= 0.0).all() || !sigma.allFinite()))
     throw Error("core: read noise wants one standard deviation of at least 0 for each cell");
-  const ArrayWires wires = options.wires ? given : ArrayWires{0.0, 0.0, 0.0};
   MatrixXd line = v_read * transfer_map(g, wires);  // C × R
   line.transposeInPlace();
   const Eigen::RowVectorXd total = g.colwise().sum();
   s.conductance = total.transpose().array().cast<float>();
-  const MatrixXd ohmic = voltage_of_active_cells(law, wires, v_read, false), e = s.curved ? voltage_of_active_cells(law, wires, v_read, true) : ohmic;
-  const Eigen::ArrayXXd square = e.array().square(), c3 = s.curved ? law.c3.cast<double>().array().eval() : Eigen::ArrayXXd::Zero(s.rows, s.columns).eval(),
-                        c5 = s.curved ? law.c5.cast<double>().array().eval() : Eigen::ArrayXXd::Zero(s.rows, s.columns).eval();
+  const MatrixXd ohmic = voltage_of_active_cells(ohmic_law(g), wires, v_read), e = s.curved ? voltage_of_active_cells(law, wires, v_read) : ohmic;
+  const Eigen::ArrayXXd square = e.array().square(), c3 = law.c3.cast<double>().array(),
+                        c5 = law.c5.cast<double>().array();
   const Eigen::ArrayXXd current = e.array() * (g.array() + square * (c3 + square * c5)), slope = g.array() + square * (3.0 * c3 + 5.0 * square * c5);
   if (s.curved) {
     line.array() += (current - g.array() * ohmic.array()).rowwise() / total.array();
@@ -125,7 +123,7 @@ WiredCore::WiredCore(const OddLaw& law, const MatrixXd& sigma, const ArrayWires&
     s.slope = std::make_unique<LevelProduct>((slope - g.array()).max(0.0).matrix(), 1);
   }
   // A row's own part is positive; what is not comes from other columns on long wires and is smaller than the rounding.
-  s.line = std::make_unique<LevelProduct>(line.cwiseMax(0.0), options.parts);
+  s.line = std::make_unique<LevelProduct>(line.cwiseMax(0.0), parts);
   if (s.noise) {
     const Eigen::ArrayXXd relative = (sigma.array() / g.array()).square();
     s.power = std::make_unique<LevelProduct>((relative * current.square()).matrix(), 1);

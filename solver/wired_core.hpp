@@ -17,13 +17,6 @@
 
 namespace mho::solver {
 
-struct WiredCoreOptions {
-  bool curvature = true;   // without: cells are ohmic with the slope at 0 V
-  bool wires = true;       // without: no wires and no drivers
-  bool read_noise = true;  // without: σ is not used
-  int parts = 2;           // 8-bit digits of the signed product
-};
-
 // Which read noise: a number for every (input, column), the same in any batch.
 struct ReadNoiseKey {
   std::uint64_t seed = 1;
@@ -33,9 +26,9 @@ struct ReadNoiseKey {
 
 class WiredCore {
  public:
-  // law: of the cells, R × C. sigma: R × C [S], standard deviation of a cell's conductance from read to read, white, independent; empty: none. v_read [V].
-  // Throws Error for shapes and values out of range.
-  WiredCore(const OddLaw& law, const Eigen::MatrixXd& sigma, const ArrayWires& wires, double v_read, const WiredCoreOptions& options = {});
+  // law: of the cells, R × C; ohmic_law() leaves curvature out. sigma: R × C [S], standard deviation of a cell's conductance from read to read, white, independent; empty: none.
+  // wires: {0, 0, 0} leaves them and the drivers out. v_read [V]. parts: 8-bit digits of the signed product. Throws Error for shapes and values out of range.
+  WiredCore(const OddLaw& law, const Eigen::MatrixXd& sigma, const ArrayWires& wires, double v_read, int parts = 2);
   ~WiredCore();
   WiredCore(WiredCore&&) noexcept;
 

@@ -8,6 +8,8 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "solver/random_core.hpp"
+#include "solver/test_models.hpp"
 
 // Every allocation of the process is counted, Eigen's too, so that a test can say that a call makes none. Sanitizers have a malloc of their own.
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -24,53 +26,20 @@ extern "C" void* malloc(std::size_t size) noexcept {
 
 using namespace mho;
 using namespace mho::solver;
+using namespace mho::solver::test;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::MatrixXf;
 
 namespace {
 
-double sinh_current(double g, double v) {
-  const double v0 = 0.25 + 0.35 * std::log(g / 1e-6) / std::log(40.0);
-  return g * v0 * std::sinh(v / v0);
-}
-
-// Differential rows, as weights are mapped.
-MatrixXd differential_cells(Index rows, Index columns, std::uint64_t seed) {
-  RandomStream random(seed, 0, 0, 0, Purpose::weights);
-  MatrixXd g(rows, columns);
-  for (Index j = 0; j < columns; ++j)
-    for (Index i = 0; i + 1 < rows; i += 2) {
-      const double w = random.normal(), strong = 1e-6 + 39e-6 * std::min(std::abs(w) / 1.96, 1.0);
-      g(i, j) = w > 0 ? strong : 1e-6;
-      g(i + 1, j) = w > 0 ? 1e-6 : strong;
-    }
-  return g;
-}
-
-std::vector<LevelMatrix> random_inputs(Index rows, Index batch, int bits, std::uint64_t seed) {
-  RandomStream random(seed, 0, 0, 1, Purpose::inputs);
-  std::vector<LevelMatrix> levels(static_cast<size_t>(bits), LevelMatrix::Zero(rows, batch));
-  const int full = (1 << bits) - 1;
-  for (Index b = 0; b < batch; ++b)
-    for (Index i = 0; i + 1 < rows; i += 2) {
-      const int code = static_cast<int>(random.below(static_cast<std::uint32_t>(2 * full + 1))) - full;
-      for (int k = 0; k < bits; ++k) {
-        const int level = (std::abs(code) >> k & 1) * (code > 0 ? 1 : -1);
-        levels[static_cast<size_t>(k)](i, b) = static_cast<std::int8_t>(level);
-        levels[static_cast<size_t>(k)](i + 1, b) = static_cast<std::int8_t>(-level);
-      }
-    }
-  return levels;
-}
-
 double rms_of(const MatrixXf& a) { return a.cast<double>().norm() / std::sqrt(static_cast<double>(a.size())); }
 
 }  // namespace
 
 TEST_CASE("lines follow the whole network with wires and bent cells; each switched off, what is left") {
-  const MatrixXd g = differential_cells(64, 48, 1);
-  const auto levels = random_inputs(64, 40, 1, 2);
+  const MatrixXd g = differential_cells(1, 64, 48);
+  const auto levels = signed_inputs(2, 64, 40, 1);
   const OddLaw law = fit_odd_law(g, sinh_current, 0.45);
   for (const ArrayWires& wires : {ArrayWires{0.5, 0.5, 200.0}, ArrayWires{2.0, 2.0, 1000.0}}) {
     MatrixXf u, variance, whole;
@@ -78,15 +47,15 @@ TEST_CASE("lines follow the whole network with wires and bent cells; each switch
     NonlinearArray(law, wires).solve(levels[0], 0.3, 1e-6, whole);
     const double signal = rms_of(whole);
     WiredCore(law, {}, wires, 0.3).lines(levels[0], workspace, u, variance);
-    CHECK(rms_of(u - whole) < 0.005 * signal);
+    CHECK(rms_of(u - whole) < 0.005 * signal);  // u² and what columns do to each other: 0.1 LSB of 10 rms would be 0.01
     CHECK(variance.maxCoeff() == 0.0f);
     // Without curvature it is the linear map, up to 16 bits.
-    WiredCore(law, {}, wires, 0.3, {.curvature = false}).lines(levels[0], workspace, u, variance);
+    WiredCore(ohmic_law(law.c1.cast<double>()), {}, wires, 0.3).lines(levels[0], workspace, u, variance);
     const MatrixXf linear = (0.3 * transfer_map(law.c1.cast<double>(), wires) * levels[0].cast<double>()).cast<float>();
     CHECK(rms_of(u - linear) < 1e-4 * signal);
     CHECK(rms_of(u - whole) > 0.01 * signal);
     // Without wires the drivers take nothing.
-    WiredCore(law, {}, wires, 0.3, {.wires = false}).lines(levels[0], workspace, u, variance);
+    WiredCore(law, {}, {0.0, 0.0, 0.0}, 0.3).lines(levels[0], workspace, u, variance);
     NonlinearArray(law, {0.0, 0.0, 0.0}).solve(levels[0], 0.3, 1e-6, whole);
     CHECK(rms_of(u - whole) < 0.005 * signal);
   }
@@ -94,8 +63,8 @@ TEST_CASE("lines follow the whole network with wires and bent cells; each switch
 
 TEST_CASE("mean and variance of read noise are those of cells drawn one by one") {
   const Index rows = 48, columns = 2;
-  const MatrixXd g = differential_cells(rows, columns, 3);
-  const auto levels = random_inputs(rows, 1, 1, 4);
+  const MatrixXd g = differential_cells(3, rows, columns);
+  const auto levels = signed_inputs(4, rows, 1, 1);
   const MatrixXd sigma = 0.03 * g.array().sqrt() * std::sqrt(20e-6);
   const OddLaw law = fit_odd_law(g, sinh_current, 0.45);
   MatrixXf u, variance;
@@ -128,8 +97,8 @@ TEST_CASE("mean and variance of read noise are those of cells drawn one by one")
 }
 
 TEST_CASE("noise comes from seed, input number and column alone, whatever the batch; its spread is the printed one") {
-  const MatrixXd g = differential_cells(32, 37, 6), sigma = 0.05 * g;
-  const auto levels = random_inputs(32, 150, 3, 7);
+  const MatrixXd g = differential_cells(6, 32, 37), sigma = 0.05 * g;
+  const auto levels = signed_inputs(7, 32, 150, 3);
   const WiredCore core(fit_odd_law(g, sinh_current, 0.45), sigma, {0.5, 0.5, 200.0}, 0.3), still(fit_odd_law(g, sinh_current, 0.45), {}, {0.5, 0.5, 200.0}, 0.3);
   WiredCore::Workspace workspace;
   MatrixXf all, one, quiet, u, variance;
@@ -168,16 +137,16 @@ TEST_CASE("codes are truncated towards zero and held at the ends") {
 }
 
 TEST_CASE("bad noise and voltages are refused") {
-  const MatrixXd g = differential_cells(4, 4, 8);
+  const MatrixXd g = differential_cells(8, 4, 4);
   CHECK_THROWS_WITH_AS(WiredCore(ohmic_law(g), MatrixXd::Zero(3, 4), {}, 0.3), doctest::Contains("read noise"), Error);
   CHECK_THROWS_WITH_AS(WiredCore(ohmic_law(g), {}, {}, 0.0), doctest::Contains("read voltage"), Error);
 }
 
 #ifdef MHO_COUNTS_ALLOCATIONS
 TEST_CASE("repeated batches allocate nothing, also where the last tile is not whole") {
-  const MatrixXd g = differential_cells(32, 20, 11);
+  const MatrixXd g = differential_cells(11, 32, 20);
   const WiredCore core(fit_odd_law(g, sinh_current, 0.45), 0.05 * g, {0.5, 0.5, 200.0}, 0.3);
-  const auto levels = random_inputs(32, 150, 3, 12);
+  const auto levels = signed_inputs(12, 32, 150, 3);
   WiredCore::Workspace workspace;
   MatrixXf v;
   CodeMatrix codes;

@@ -12,7 +12,7 @@
 #include "core/random.hpp"
 #include "core/statistics.hpp"
 #include "devices/read_nonlinearity.hpp"
-#include "solver/level_product.hpp"
+#include "solver/random_core.hpp"
 #include "solver/wired_core.hpp"
 
 namespace mho::validation {
@@ -22,7 +22,9 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::MatrixXf;
 using solver::ArrayWires;
+using solver::differential_cells;
 using solver::LevelMatrix;
+using solver::signed_inputs;
 
 constexpr double v_read = 0.3, v_fit = 0.45;          // [V] cells see at most this, lines included
 constexpr double relative_noise = 0.03;               // [1] σ/G at 20 µS, with the root of the conductance
@@ -32,34 +34,6 @@ constexpr double drivers[] = {200.0, 1000.0};         // [ohm]
 std::pair<double, double> cell_current(double g, double v) {
   const auto [current, slope] = devices::read_current(devices::SinhRead{}, g, v);
   return {current, slope};
-}
-
-MatrixXd differential_cells(std::uint64_t seed, Index rows, Index columns) {
-  RandomStream random(seed, 0, 0, 0, Purpose::weights);
-  MatrixXd g(rows, columns);
-  for (Index j = 0; j < columns; ++j)
-    for (Index i = 0; i + 1 < rows; i += 2) {
-      const double w = random.normal(), strong = 1e-6 + 39e-6 * std::min(std::abs(w) / 1.959964, 1.0);  // w_max: 95th percentile of |w|
-      g(i, j) = w > 0 ? strong : 1e-6;
-      g(i + 1, j) = w > 0 ? 1e-6 : strong;
-    }
-  return g;
-}
-
-std::vector<LevelMatrix> signed_inputs(std::uint64_t seed, Index rows, Index count, int bits = magnitude_bits) {
-  RandomStream random(seed, 0, 0, 1, Purpose::inputs);
-  std::vector<LevelMatrix> levels(static_cast<size_t>(bits), LevelMatrix::Zero(rows, count));
-  const int full = (1 << bits) - 1;
-  for (Index b = 0; b < count; ++b)
-    for (Index i = 0; i + 1 < rows; i += 2) {
-      const int code = static_cast<int>(random.below(static_cast<std::uint32_t>(2 * full + 1))) - full;
-      for (int k = 0; k < bits; ++k) {
-        const int level = (std::abs(code) >> k & 1) * (code > 0 ? 1 : -1);
-        levels[static_cast<size_t>(k)](i, b) = static_cast<std::int8_t>(level);
-        levels[static_cast<size_t>(k)](i + 1, b) = static_cast<std::int8_t>(-level);
-      }
-    }
-  return levels;
 }
 
 solver::OddLaw law_of(const MatrixXd& g) {
@@ -147,7 +121,7 @@ Section validate_combined(const SolverFormSettings& settings) {
   for (Index n : {64, 256}) {
     const MatrixXd g = differential_cells(settings.seed, n, n);
     const solver::OddLaw law = law_of(g);
-    const auto levels = signed_inputs(settings.seed, n, batch);
+    const auto levels = signed_inputs(settings.seed, n, batch, magnitude_bits);
     for (double ohm : drivers) {
       const ArrayWires wires{0.5, 0.5, ohm};
       const solver::NonlinearArray array(law, wires);
@@ -177,24 +151,22 @@ Section validate_vectorised(const SolverFormSettings& settings) {
   Section s{"vectorised", {}, {}, {}, {}};
   const MatrixXd g = differential_cells(settings.seed, n, n), sigma = noise_of(g);
   const solver::OddLaw law = law_of(g);
-  const auto levels = signed_inputs(settings.seed, n, settings.inputs);
+  const auto levels = signed_inputs(settings.seed, n, settings.inputs, magnitude_bits);
   solver::WiredCore::Workspace workspace;
   s.text = fmt::format("{} inputs of {} bits, before the ADC, against every cell at its own voltage\n{:>14}{:>12}{:>28}{:>12}{:>18}\n", settings.inputs, magnitude_bits, "driver [ohm]", "LSB [mV]", "", "rms [LSB]", "other codes [%]");
   struct Case {
     const char* name;
-    solver::WiredCoreOptions options;
+    bool curved, wired;
+    int parts;
   };
-  const Case cases[] = {{"all", {.read_noise = false}},
-                        {"one digit of 8 bits", {.read_noise = false, .parts = 1}},
-                        {"without curvature", {.curvature = false, .read_noise = false}},
-                        {"without wires and drivers", {.wires = false, .read_noise = false}}};
+  const Case cases[] = {{"all", true, true, 2}, {"one digit of 8 bits", true, true, 1}, {"without curvature", false, true, 2}, {"without wires and drivers", true, false, 2}};
   for (double ohm : drivers) {
     const ArrayWires wires{0.5, 0.5, ohm};
     const MatrixXf whole = whole_sum(solver::NonlinearArray(law, wires), levels, 3e-6);
     const double lsb = code_size(whole);
     for (const Case& c : cases) {
       MatrixXf v;
-      solver::WiredCore(law, sigma, wires, v_read, c.options).sum(levels, {}, workspace, v);
+      solver::WiredCore(c.curved ? law : solver::ohmic_law(law.c1.cast<double>()), {}, c.wired ? wires : ArrayWires{0.0, 0.0, 0.0}, v_read, c.parts).sum(levels, {}, workspace, v);
       const double error = rms_of(v - whole) / lsb, other = share_of_other_codes(v, whole, lsb);
       s.text += fmt::format("{:14.0f}{:12.3f}{:>28}{:12.4f}{:18.2f}\n", ohm, 1e3 * lsb, c.name, error, 100 * other);
       s.json["cases"].push_back(Json{{"r_driver", quantity(ohm, "ohm")}, {"case", c.name}, {"rms_lsb", error}, {"other_codes", other}});
@@ -204,10 +176,10 @@ Section validate_vectorised(const SolverFormSettings& settings) {
   s.text += fmt::format("\ntime on one thread, medians in one run: wires, curvature, read noise and ADC; beside it one product of {0} by {0} single-precision numbers by Eigen\n{1:>8}{2:>14}{3:>14}{4:>14}{5:>12}\n", n, "batch",
                         "product [us]", "core [us]", "MVM/s", "products");
   const solver::WiredCore core(law, sigma, {0.5, 0.5, drivers[0]}, v_read);
-  const double lsb = code_size(whole_sum(solver::NonlinearArray(law, {0.5, 0.5, drivers[0]}), signed_inputs(settings.seed, n, 16), 1e-5));
+  const double lsb = code_size(whole_sum(solver::NonlinearArray(law, {0.5, 0.5, drivers[0]}), signed_inputs(settings.seed, n, 16, magnitude_bits), 1e-5));
   const MatrixXf single = g.cast<float>();
   for (Index batch : {1, 64, 1024}) {
-    const auto inputs = signed_inputs(settings.seed + 1, n, batch);
+    const auto inputs = signed_inputs(settings.seed + 1, n, batch, magnitude_bits);
     const MatrixXf x = inputs[0].cast<float>();
     MatrixXf y(n, batch), v;
     solver::CodeMatrix codes;
@@ -287,7 +259,7 @@ Section validate_read_noise_form(const SolverFormSettings& settings) {
   Section s{"noise", {}, {}, {}, {}};
   const MatrixXd g = differential_cells(settings.seed, n, columns), sigma = noise_of(g);
   const solver::OddLaw law = law_of(g);
-  const auto levels = signed_inputs(settings.seed, n, 1);
+  const auto levels = signed_inputs(settings.seed, n, 1, magnitude_bits);
   solver::WiredCore::Workspace workspace;
   MatrixXf u, variance, whole;
   const ArrayWires none{0.0, 0.0, 0.0};
