@@ -43,15 +43,6 @@ void pulse_per_bit(circuits::ControlProgram& program) {
         e.value = "n<1&&sample<pulse_multiplier*2^bit";
   program.text += "# a word line pulse for each bit\n";  // a program is known by its text
 }
-std::string half_current_amplifier() {
-  std::string text = read_text_file(data_path("netlists/ota.sub"));
-  const std::string reference = "iref vdd bn 3u";
-  const size_t at = text.find(reference);
-  if (at == std::string::npos) throw Error("netlists/ota.sub: has no line \"" + reference + "\" to halve");
-  text.replace(at, reference.size(), "iref vdd bn 1.5u");
-  return text;
-}
-
 }  // namespace
 
 circuits::ColumnInput energy_column(std::uint64_t seed, std::uint32_t index, int rows) {
@@ -152,6 +143,15 @@ void set_levels(EnergyDesign& design, const DesignLevels& levels) {
   design.decrement_gain = levels.decrement_gain;
 }
 
+std::string amplifier_with_current(double factor) {
+  std::string text = read_text_file(data_path("netlists/ota.sub"));
+  const std::string reference = "iref vdd bn 3u";
+  const size_t at = text.find(reference);
+  if (at == std::string::npos) throw Error("netlists/ota.sub: has no line \"" + reference + "\" to scale");
+  text.replace(at, reference.size(), fmt::format("iref vdd bn {:g}u", 3.0 * factor));
+  return text;
+}
+
 circuits::ControlProgram with_duration(circuits::ControlProgram program, const std::string& phase,
                                        double duration) {
   for (circuits::Phase& p : program.phases) {
@@ -211,7 +211,7 @@ std::vector<EnergyDesign> lever_designs(Converter converter) {
     d.circuit.c_integ = 104e-15;
   });
   lever("not taken: half the amplifier's current",
-        [](EnergyDesign& d) { d.transistors.amplifier = half_current_amplifier(); });
+        [](EnergyDesign& d) { d.transistors.amplifier = amplifier_with_current(0.5); });
   return levers;
 }
 

@@ -65,6 +65,8 @@ DesignLevels design_levels(const EnergyDesign& design, const std::vector<circuit
                            const std::vector<circuits::ConversionRecord>& records, double full_scale);
 void set_levels(EnergyDesign& design, const DesignLevels& levels);
 
+// netlists/ota.sub with the current of its bias reference scaled, and with it all others.
+std::string amplifier_with_current(double factor);
 // The program with one phase of another length; events keep their distance from the start, a latch
 // clock its distance from the end.
 circuits::ControlProgram with_duration(circuits::ControlProgram program, const std::string& phase,

@@ -10,6 +10,7 @@
 #include "core/random.hpp"
 #include "core/statistics.hpp"
 #include "devices/array_programming.hpp"
+#include "validation/silicon_gain.hpp"
 #include "validation/silicon_neuron.hpp"
 
 namespace mho::validation {
@@ -19,11 +20,7 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-// Conductances and inputs of the layer (Wan et al. 2022; operating point of the measurement).
-constexpr double g_max = 40e-6;          // [S] of w_max, and the largest target
 constexpr double w_max_quantile = 0.95;  // [1]
-constexpr double clip = 5.866;           // [1] input value of the largest code
-constexpr int full_code = 7;             // [1] of unsigned 3-bit inputs
 constexpr Index core_columns = 256;      // [1]
 
 double share(const VectorXd& x) {
@@ -41,7 +38,7 @@ VectorXd column_sum(const MatrixXd& g) { return g.colwise().sum().transpose(); }
 // D: the weights that the cells hold.
 MatrixXd held_weights(const MatrixXd& g, double w_max) {
   MatrixXd d(g.rows() / 2, g.cols());
-  for (Index i = 0; i < d.rows(); ++i) d.row(i) = (g.row(2 * i) - g.row(2 * i + 1)) * w_max / g_max;
+  for (Index i = 0; i < d.rows(); ++i) d.row(i) = (g.row(2 * i) - g.row(2 * i + 1)) * w_max / silicon_g_max;
   return d;
 }
 
@@ -82,11 +79,11 @@ VectorXd neuron_draws(Index columns, double sigma, std::uint64_t seed, std::uint
 
 // Logical rows × vectors of input values; bias rows at the largest.
 MatrixXd uniform_inputs(Index rows, const SiliconSettings& s, std::uint32_t die) {
-  MatrixXd x = MatrixXd::Constant(rows, s.inputs, clip);
+  MatrixXd x = MatrixXd::Constant(rows, s.inputs, silicon_clip);
   for (Index n = 0; n < x.cols(); ++n) {
     RandomStream random(s.seed, die, 0, static_cast<std::uint32_t>(n), Purpose::inputs);
     for (Index i = 0; i < rows - silicon_bias_rows; ++i)
-      x(i, n) = random.below(full_code + 1) * clip / full_code;
+      x(i, n) = random.below(silicon_full_code + 1) * silicon_clip / silicon_full_code;
   }
   return x;
 }
@@ -218,8 +215,8 @@ MatrixXd silicon_targets(const MatrixXd& weights) {
     for (Index j = 0; j < weights.cols(); ++j) {
       const double u = weights(i, j) / w_max;
       // A target of 0 with the policy's window of 1 µS is what the chip does with zeros.
-      g(2 * i, j) = g_max * std::clamp(u, 0.0, 1.0);
-      g(2 * i + 1, j) = g_max * std::clamp(-u, 0.0, 1.0);
+      g(2 * i, j) = silicon_g_max * std::clamp(u, 0.0, 1.0);
+      g(2 * i + 1, j) = silicon_g_max * std::clamp(-u, 0.0, 1.0);
     }
   return g;
 }
@@ -287,9 +284,13 @@ Section validate_silicon(const SiliconSettings& settings) {
   const SiliconLayer layer = read_silicon_layer(settings.data);
   // ngspice forks, so it comes before the threads of programming.
   const NeuronReport neuron = neuron_report(settings);
+  const MatrixXd targets = silicon_targets(layer.weights);
+  SiliconSettings one_thread = settings;
+  one_thread.threads = 1;
+  const MatrixXd cells = program(targets, one_thread, 0).relaxed;
+  const GainReport gain = gain_report(layer, cells, held_share(layer.weights, held_weights(cells, silicon_w_max(layer.weights))), settings);
   const SiliconPrediction p = predict_silicon(layer, neuron.spread, settings);
   const devices::ProgrammingSetup setup;
-  const MatrixXd targets = silicon_targets(layer.weights);
   s.text = fmt::format(
       "{} logical rows, {} columns, w_max {:.4f}, {} dies; nothing is fitted to the measurement\n"
       "ΣG in slope·ΣG is that of the targets on both sides, {:.0f} µS in the mean: the "
@@ -304,9 +305,11 @@ Section validate_silicon(const SiliconSettings& settings) {
             {"mean_sum_of_targets", quantity(column_sum(targets).mean(), "S")},
             {"programming_rms", quantity(p.programming_rms, "S")},
             {"relaxed_rms", quantity(p.relaxed_rms, "S")},
-            {"neuron", neuron.json}};
+            {"neuron", neuron.json},
+            {"missing_gain", gain.json}};
   report_gains(s, layer, p);
   report_residuals(s, layer, p, settings);
+  s.text += gain.text;
   return s;
 }
 

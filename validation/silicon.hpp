@@ -28,6 +28,9 @@ struct SiliconLayer {
   Eigen::VectorXd residual;  // [output unit] rms of the outputs about that line
 };
 constexpr int silicon_bias_rows = 2;
+constexpr double silicon_g_max = 40e-6;  // [S] of w_max, and the largest target
+constexpr double silicon_clip = 5.866;   // [1] input value of the largest code, at the operating point of the measurement
+constexpr int silicon_full_code = 7;     // [1] of unsigned 3-bit inputs
 
 // `folder` holds weights.csv (a logical row a line, comments from '#') and measured.csv (a header
 // with column, slope and residual). Throws IoError, and ConfigError with file, line and column.

@@ -4,13 +4,32 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "core/json_file.hpp"
 #include "core/random.hpp"
+#include "solver/array_map.hpp"
+#include "validation/silicon_gain.hpp"
 
 using namespace mho;
 using namespace mho::validation;
+
+TEST_CASE("silicon: lines of an array of resistors in ngspice are those of the linear map, and a supply resistance pulls all of them down") {
+  RandomStream random(3, 0, 0, 0, Purpose::test);
+  Eigen::MatrixXd g(12, 5);
+  for (double& x : g.reshaped()) x = 1e-6 + 39e-6 * random.uniform();
+  std::vector<std::int8_t> levels;
+  Eigen::VectorXd drive(g.rows());
+  for (Eigen::Index i = 0; i < g.rows(); ++i) levels.push_back(i % 3 == 0 ? 1 : -1), drive[i] = 0.5 * levels.back();
+  spice::Session session;
+  const auto stiff = resistor_lines(session, g, levels, 0.5, 1000.0, 1e-6), soft = resistor_lines(session, g, levels, 0.5, 1000.0, 500.0);
+  const Eigen::VectorXd map = solver::transfer_map(g, {0.0, 0.0, 1000.0}) * drive;
+  for (size_t j = 0; j < stiff.size(); ++j) {
+    CHECK(stiff[j] == doctest::Approx(map[static_cast<Eigen::Index>(j)]).epsilon(1e-5));
+    CHECK(std::abs(soft[j]) < std::abs(stiff[j]));
+  }
+}
 
 TEST_CASE("silicon: neurons in ngspice, dies and tables of a small layer") {
   const std::string folder =
@@ -33,6 +52,9 @@ TEST_CASE("silicon: neurons in ngspice, dies and tables of a small layer") {
   CHECK(section.json["gain"].size() == 5);
   CHECK(section.json["line"].size() == 5);
   CHECK(section.json["residual"].size() == 5);
+  // Drivers that are shared and cells behind transistors can only lose.
+  for (const Json& factor : section.json["missing_gain"]["factors"])
+    if (factor["in_product"]) CHECK(factor["factor"].get<double>() < 1.02);
   // The amplifier's gain is finite and lines settle: a few percent from C_sample/C_integ.
   const Json& neuron = section.json["neuron"];
   CHECK(neuron["integrated"]["mean"].get<double>() == doctest::Approx(1.0).epsilon(0.1));
