@@ -1,10 +1,14 @@
 #include "validation/converter_thresholds.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "core/errors.hpp"
 #include "core/statistics.hpp"
+#include "core/units.hpp"
 #include "solver/calibrate.hpp"
 
 namespace mho::validation {
@@ -32,6 +36,20 @@ circuits::ConversionSetup converter_setup(const circuits::CircuitParams& circuit
   return setup;
 }
 
+circuits::ControlProgram with_latch_time(circuits::ControlProgram program, double time) {
+  bool any = false;
+  for (circuits::Phase& phase : program.phases)
+    for (const circuits::Event& e : phase.events) {
+      if (e.target != static_cast<int>(circuits::Signal::lat) || e.value == "0") continue;
+      phase.duration = e.time + time;
+      if (phase.events.back().time >= phase.duration) throw Error(fmt::format("{}, phase {}: events after the {} that the latch is given", program.name, phase.name, format_quantity(time, "s")));
+      any = true;
+    }
+  if (!any) throw Error(program.name + " does not turn the latch on");
+  program.text += fmt::format("# latch: {:.17g} s\n", time);  // a program is known by its text
+  return program;
+}
+
 ComparatorTurn comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records) {
   Comparison below{-INFINITY, -INFINITY, 0}, above{INFINITY, INFINITY, 0};
   ComparatorTurn turn;
@@ -52,7 +70,7 @@ ComparatorTurn comparator_turn(const circuits::ControlProgram& program, const st
 
 int wrong_decisions(const circuits::ControlProgram& program, const circuits::ConversionRecord& record, double turn, double margin) {
   int wrong = 0;
-  for (const Comparison& c : comparisons(program, record)) wrong += std::abs(c.residue - turn) > margin && (c.residue > turn ? 1 : -1) != c.decision;
+  for (const Comparison& c : comparisons(program, record)) wrong += std::abs(c.residue - turn) > margin && (c.residue > turn ? 1 : -1) == -c.decision;
   return wrong;
 }
 
@@ -100,8 +118,10 @@ BinaryThresholds binary_thresholds(const circuits::ControlProgram& program, cons
     found.spread = std::max(found.spread, most[polarity][k - 1] - least[polarity][k - 1]);
   };
   for (const auto& record : records) {
+    const auto made = comparisons(program, record);
+    if (std::any_of(made.begin(), made.end(), [](const Comparison& c) { return c.decision == 0; })) continue;  // on which side its threshold lies is not in the record
     double up = INFINITY, down = INFINITY;  // how far the input may rise and fall
-    for (const Comparison& c : comparisons(program, record)) (c.decision > 0 ? down : up) = std::min(c.decision > 0 ? down : up, std::abs(c.residue - turn));
+    for (const Comparison& c : made) (c.decision > 0 ? down : up) = std::min(c.decision > 0 ? down : up, std::abs(c.residue - turn));
     const size_t polarity = record.sign >= 0 ? 0 : 1;
     const double magnitude = polarity == 0 ? record.v_integrated : -record.v_integrated;
     const double lower = polarity == 0 ? down : up, upper = polarity == 0 ? up : down;

@@ -10,6 +10,9 @@ namespace mho::validation {
 // A conversion of `v_preset` [V at out, minus VREF] without an array, by a program with that parameter.
 circuits::ConversionSetup converter_setup(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const circuits::ReadPoint& point, double v_preset);
 
+// The program with `time` [s] from the latch's clock to the end of the phase. Throws Error when the phase has events after that, or no phase turns the latch on.
+circuits::ControlProgram with_latch_time(circuits::ControlProgram program, double time);
+
 // Where the decisions of the records turn, by what the latch decided.
 struct ComparatorTurn {
   double v_latch = 0.0;    // [V] out at which the latch turns (solver::latch_turn)
@@ -18,7 +21,7 @@ struct ComparatorTurn {
   int undecided = 0;
 };
 ComparatorTurn comparator_turn(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records);
-// Comparisons whose residue is further than `margin` [V] from the turn, on the other side than the decision.
+// Comparisons whose residue is further than `margin` [V] from the turn, on the other side than the decision; one that the latch left undecided is not wrong.
 int wrong_decisions(const circuits::ControlProgram& program, const circuits::ConversionRecord& record, double turn, double margin);
 
 // thresholds[k − 1]: magnitude of the integrated voltage at which code ±k begins [V], from one ramp; as many as the ramp reaches, `codes` at most.
@@ -30,6 +33,7 @@ struct BinaryThresholds {
   std::array<std::vector<double>, 2> thresholds;  // NAN where no conversion touches one
   double spread = 0.0;                            // [V] largest difference between two conversions' estimates of the same threshold
 };
+// Conversions with an undecided comparison tell none.
 BinaryThresholds binary_thresholds(const circuits::ControlProgram& program, const std::vector<circuits::ConversionRecord>& records, double turn);
 
 // Linearity after gain and offset of one polarity: INL is the largest distance of a threshold from the straight line, DNL that of a step from the line's.

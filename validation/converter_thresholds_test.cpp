@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/errors.hpp"
 #include "validation/modes.hpp"
 
 using namespace mho;
@@ -100,6 +101,36 @@ TEST_CASE("binary conversions give both thresholds beside their code") {
       CHECK(found.thresholds[p][k] == doctest::Approx((p == 0 ? turn : -turn) + unit * static_cast<double>(k + 1)).scale(1e-30).epsilon(1e-9));
     }
   CHECK(known > 40);
+}
+
+TEST_CASE("an undecided comparison tells no threshold and is not a wrong sign") {
+  const circuits::ControlProgram program = circuits::named_program("preset_binary");
+  std::vector<circuits::ConversionRecord> records;
+  for (int code = -29; code <= 29; code += 2) records.push_back(convert(program, turn + unit * (code + 0.4)));
+  // In every other conversion the latch fails near its threshold, on both sides; the program goes on as its outputs lean.
+  for (size_t i = 0; i < records.size(); i += 2)
+    for (auto& s : records[i].steps)
+      if (std::abs(s.v_decision - 0.03) < 20.0 * 0.65 * unit) s.decision = 0;
+  const ComparatorTurn where = comparator_turn(program, records);
+  CHECK(where.undecided > 5);
+  CHECK(std::abs(where.residue - turn) <= where.bracket);
+  const BinaryThresholds found = binary_thresholds(program, records, turn);
+  for (size_t p = 0; p < 2; ++p)
+    for (size_t k = 0; k < found.thresholds[p].size(); ++k)
+      if (std::isfinite(found.thresholds[p][k])) CHECK(found.thresholds[p][k] == doctest::Approx((p == 0 ? turn : -turn) + unit * static_cast<double>(k + 1)).scale(1e-30).epsilon(1e-9));
+  for (const auto& r : records) CHECK(wrong_decisions(program, r, turn, 1e-9) == 0);
+}
+
+TEST_CASE("a latch given longer starts as before and moves what follows by as much") {
+  const circuits::ControlProgram program = circuits::named_program("preset_binary"), longer = with_latch_time(program, 3e-9);
+  CHECK(longer.text != program.text);
+  for (size_t i = 0; i < program.phases.size(); ++i) {
+    const circuits::Phase &a = program.phases[i], &b = longer.phases[i];
+    CHECK(b.duration - a.duration == doctest::Approx(a.name == "compare" ? 2e-9 : 0.0).scale(1e-30));
+    REQUIRE(a.events.size() == b.events.size());
+    for (size_t e = 0; e < a.events.size(); ++e) CHECK(a.events[e].time == b.events[e].time);
+  }
+  CHECK_THROWS_AS(with_latch_time(circuits::named_program("hold"), 3e-9), Error);
 }
 
 TEST_CASE("codes that have no place, and a converter that runs backwards, are missing") {

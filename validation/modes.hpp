@@ -31,6 +31,9 @@ struct ModeSettings {
 circuits::CircuitParams mode_circuit();
 // Resistance [ohm] that a source of `volt` [V] sees at the operating point of `netlist`, in a process of its own.
 double resistance_at(const std::string& name, const std::string& netlist, const std::string& source, double volt, const std::string& options = "reltol=1e-6");
+// Time [s] from the latch's clock until its outputs are half the supply apart, by each difference `dv` [V] of its input to VREF: negative when it decides wrongly,
+// infinite when it takes longer than 7 ns.
+std::vector<double> latch_times(const circuits::CircuitParams& circuit, const circuits::Transistors& transistors, double temperature, const std::vector<double>& dv, int workers);
 // Select transistor at VREF and 50 mV with the row's driver: what stands in series with a cell [ohm].
 double series_resistance(const circuits::CircuitParams& circuit);
 // The same column with each cell at what is left of its conductance behind `series` [ohm]: write-verify reads cell, transistor and driver in series.

@@ -57,11 +57,17 @@ struct Verdict {
 
 constexpr int between_levels = 20;      // codes; the levels lie 16 apart
 constexpr double boost = 0.7;           // [V] of the mended circuit: gates at VDD + 0.7 V
+constexpr double latch_time = 3e-9;     // [s] of the mended programs; the shipped ones give the latch 1 ns
+constexpr double at_latch = 1e-3;       // [V] difference for which its time is printed
 
 // What is changed of the circuit.
 struct Mend {
   double switch_boost = 0.0;    // [V]
   bool reference_moves = false;  // VREF is half of the supply at hand instead of half of the nominal one
+  double latch_time = 0.0;       // [s] from the latch's clock to the end of the phase; 0: as the programs have it
+  std::string name() const {
+    return std::string(switch_boost > 0.0 ? ", gates boosted" : "") + (reference_moves ? ", VREF with the supply" : "") + (latch_time > 0.0 ? ", latch given longer" : "");
+  }
 };
 
 circuits::CircuitParams circuit_at(const Condition& c, const Mend& mend) {
@@ -80,6 +86,13 @@ double gate_resistance(const Condition& c, const Mend& mend) {
   const std::string netlist = circuits::subcircuit_text(transistors) +
                               fmt::format("vdd vdd 0 {:.17g}\nvg g 0 {:.17g}\nva a 0 {:.17g}\nvb b a 0.01\nx1 b a g 0 vdd tgate_small\n", circuit.v_dd, circuit.v_dd + circuit.switch_boost, circuit.v_ref);
   return resistance_at("transmission gate", netlist, "vb", 0.01, fmt::format("temp={} reltol=1e-6", c.temperature));
+}
+
+double latch_time_at(const Condition& c, const Mend& mend) {
+  circuits::Transistors transistors;
+  transistors.models = circuits::card_text(c.corner);
+  const auto times = latch_times(circuit_at(c, mend), transistors, c.temperature, {at_latch, -at_latch}, 1);
+  return std::max(times[0], times[1]);
 }
 
 circuits::ConversionSetup at(const Condition& c, const Mend& mend, const circuits::ControlProgram& program, double v, int max_code) {
@@ -107,13 +120,18 @@ std::vector<std::optional<circuits::ConversionRecord>> run_at(double temperature
 
 struct Judged {
   Verdict unary, binary;
-  double turn = 0.0, gate = 0.0;  // [V], [ohm]
+  double turn = 0.0, gate = 0.0, latch = 0.0;  // [V], [ohm], [s]
+  double cpu = 0.0;                            // [s] of ngspice, also when the records were at hand
   std::vector<std::string> failures;
   bool passes() const { return unary.passes(0) && binary.passes(between_levels); }
 };
 
 Judged judge(const Condition& c, const Mend& mend, const ModeSettings& settings) {
-  static const circuits::ControlProgram ramp = circuits::named_program("preset_ramp"), search = circuits::named_program("preset_binary");
+  circuits::ControlProgram ramp = circuits::named_program("preset_ramp"), search = circuits::named_program("preset_binary");
+  if (mend.latch_time > 0.0) {
+    ramp = with_latch_time(ramp, mend.latch_time);
+    search = with_latch_time(search, mend.latch_time);
+  }
   const circuits::CircuitParams nominal = mode_circuit();
   const double lsb = decrement * nominal.c_sample / nominal.c_integ;
   // A step may be a fifth larger or smaller than the ideal one.
@@ -122,11 +140,15 @@ Judged judge(const Condition& c, const Mend& mend, const ModeSettings& settings)
   Judged j;
   std::vector<circuits::ConversionSetup> setups{at(c, mend, ramp, top, steps), at(c, mend, ramp, -top, steps)};
   for (double level : levels) setups.push_back(at(c, mend, search, lsb * level, codes));
-  const auto records = run_at(c.temperature, setups, settings, c.name() + (mend.switch_boost > 0.0 ? ", gates boosted" : "") + (mend.reference_moves ? ", VREF with the supply" : ""), j.failures);
+  const auto records = run_at(c.temperature, setups, settings, c.name() + mend.name(), j.failures);
   std::vector<circuits::ConversionRecord> ramps, conversions;
   for (size_t i = 0; i < records.size(); ++i) {
-    if (records[i]) (i < 2 ? ramps : conversions).push_back(*records[i]);
-    else (i < 2 ? j.unary : j.binary).failed += 1;
+    if (!records[i]) {
+      (i < 2 ? j.unary : j.binary).failed += 1;
+      continue;
+    }
+    (i < 2 ? ramps : conversions).push_back(*records[i]);
+    j.cpu += records[i]->cpu_seconds;
   }
   const ComparatorTurn turn = comparator_turn(ramp, ramps), search_turn = comparator_turn(search, conversions);
   j.unary.undecided = turn.undecided;
@@ -140,14 +162,15 @@ Judged judge(const Condition& c, const Mend& mend, const ModeSettings& settings)
   for (const auto& r : conversions) j.binary.wrong += wrong_decisions(search, r, search_turn.residue, 0.5 * lsb);
   j.turn = search_turn.residue;
   j.gate = gate_resistance(c, mend);
+  j.latch = latch_time_at(c, mend);
   return j;
 }
 
 std::string row(const Condition& c, const Judged& j) {
   const double lsb = decrement * mode_circuit().c_sample / mode_circuit().c_integ;
   std::string text = fmt::format("{:<6}{:>7.0f}{:>10.2f}    ", circuits::corner_name(c.corner), c.temperature, mode_circuit().v_dd * c.supply);
-  for (const Verdict* v : {&j.unary, &j.binary}) text += fmt::format("{:>8.3g}{:>8.3g}{:>9}{:>9}{:>7}", v->inl, v->dnl, v->unknown, v->missing, v->wrong + v->undecided);
-  return text + fmt::format("{:>12.2f}{:>12.3g}  {}\n", j.turn / lsb, 1e-3 * j.gate, j.passes() ? "" : "misses");
+  for (const Verdict* v : {&j.unary, &j.binary}) text += fmt::format("{:>8.3g}{:>8.3g}{:>9}{:>9}{:>7}{:>11}", v->inl, v->dnl, v->unknown, v->missing, v->wrong, v->undecided);
+  return text + fmt::format("{:>12.2f}{:>12.3g}{:>12.2f}  {}\n", j.turn / lsb, 1e-3 * j.gate, 1e9 * j.latch, j.passes() ? "" : "misses");
 }
 
 }  // namespace
@@ -158,22 +181,26 @@ Section validate_corners(const ModeSettings& settings) {
     for (double temperature : {-40.0, 27.0, 125.0})
       for (double supply : {0.9, 1.0, 1.1}) conditions.push_back({corner, temperature, supply});
   Section s{"corners", {}, {}, {}, {}};
-  s.text = fmt::format("decrement {:.0f} mV, {} codes of each sign; limits INL and DNL {} LSB, no code missing or unseen (binary: {} in a row between the levels), no wrong sign\n", 1e3 * decrement, codes, limit,
-                       between_levels);
-  const std::string header = fmt::format("{:<27}{:>41}{:>41}\n{:<6}{:>8}{:>10}    {:>7}{:>8}{:>9}{:>9}{:>7}{:>8}{:>8}{:>9}{:>9}{:>7}{:>12}{:>12}\n", "", "unary", "binary, 33 levels", "corner", "[°C]", "VDD [V]",
-                                         "INL", "DNL", "unseen", "missing", "wrong", "INL", "DNL", "unseen", "missing", "wrong", "turn [LSB]", "gate [kohm]");
+  s.text = fmt::format("decrement {:.0f} mV, {} codes of each sign; limits INL and DNL {} LSB, no code missing or unseen (binary: {} in a row between the levels), no wrong sign,\n"
+                       "no comparison undecided; latch: time until it has decided on {:.0f} mV\n", 1e3 * decrement, codes, limit, between_levels, 1e3 * at_latch);
+  std::string header = fmt::format("{:<28}{:>51}{:>52}\n{:<6}{:>8}{:>10}   ", "", "unary", "binary, 33 levels", "corner", "[°C]", "VDD [V]");
+  for (int converter = 0; converter < 2; ++converter) header += fmt::format("{:>8}{:>8}{:>9}{:>9}{:>7}{:>11}", "INL", "DNL", "unseen", "missing", "wrong", "undecided");
+  header += fmt::format("{:>12}{:>12}{:>12}\n", "turn [LSB]", "gate [kohm]", "latch [ns]");
+  double cpu = 0.0;
   const auto run = [&](const std::vector<Condition>& which, const Mend& mend, const char* key) {
     std::vector<Condition> misses;
     s.text += header;
     for (const Condition& c : which) {
       const Judged j = judge(c, mend, settings);
       s.text += row(c, j);
+      cpu += j.cpu;
       for (const std::string& failure : j.failures) s.text += "  " + failure + "\n";
       s.json[key].push_back(Json{{"name", c.name()}, {"passes", j.passes()}, {"unary_inl", j.unary.inl}, {"unary_dnl", j.unary.dnl}, {"binary_inl", j.binary.inl}, {"binary_dnl", j.binary.dnl},
-                                 {"gate", quantity(j.gate, "ohm")}, {"turn", quantity(j.turn, "V")}});
+                                 {"unary_undecided", j.unary.undecided}, {"binary_undecided", j.binary.undecided}, {"gate", quantity(j.gate, "ohm")}, {"turn", quantity(j.turn, "V")},
+                                 {"latch", quantity(j.latch, "s")}});
       if (!j.passes()) misses.push_back(c);
     }
-    s.text += fmt::format("{} of these {} conditions miss a limit\n", misses.size(), which.size());
+    s.text += fmt::format("{} of these {} conditions miss a limit; ngspice took {:.0f} core minutes so far\n", misses.size(), which.size(), cpu / 60.0);
     return misses;
   };
   std::vector<Condition> missing = run(conditions, {}, "conditions");
@@ -181,10 +208,15 @@ Section validate_corners(const ModeSettings& settings) {
   s.text += fmt::format("\nWith VREF at half the nominal supply a transmission gate has the least gate drive there: slow gates when cold or at a low supply move no charge in time. When hot, the gate `az` between the\n"
                         "amplifier's input and its output leaks while a comparison holds the output at a rail. Both follow from the level of the gates. The same conditions with the drivers of all switches fed from\n"
                         "VDD + {:.1f} V (`switch_boost`), everything else as before:\n", boost);
-  missing = run(missing, {boost, false}, "boosted");
+  missing = run(missing, {.switch_boost = boost}, "boosted");
   if (missing.empty()) return s;
   s.text += "\nAt a low supply the amplifier's output comes near its upper limit. Those with VREF at half of the supply at hand besides:\n";
-  for (const Condition& c : run(missing, {boost, true}, "boosted, VREF moved")) s.missed.push_back(fmt::format("corners: {} misses, also with boosted gates and VREF at half the supply", c.name()));
+  missing = run(missing, {.switch_boost = boost, .reference_moves = true}, "boosted, VREF moved");
+  if (missing.empty()) return s;
+  s.text += fmt::format("\nThe latch is fast by what VREF lies above the threshold of its input pair: at a low VREF of slow transistors its nanosecond ends before its outputs are half the supply apart,\n"
+                        "and the comparison is undecided. Those whose phase `compare` ends {:.0f} ns after the latch's clock besides:\n", 1e9 * latch_time);
+  for (const Condition& c : run(missing, {.switch_boost = boost, .reference_moves = true, .latch_time = latch_time}, "boosted, VREF moved, latch longer"))
+    s.missed.push_back(fmt::format("corners: {} misses, also with boosted gates, VREF at half the supply and {:.0f} ns for the latch", c.name(), 1e9 * latch_time));
   return s;
 }
 

@@ -15,18 +15,18 @@
 namespace mho::validation {
 namespace {
 
-// Time from the clock's edge until q and qb are half the supply apart [s], by the deck of one latch.
-double decision_time(const circuits::CircuitParams& circuit, double dv) {
+// By the deck of one latch, in this process.
+double decision_time(const circuits::CircuitParams& circuit, const circuits::Transistors& transistors, double temperature, double dv) {
   spice::Session session;
   spice::TransientRequest request;
   request.name = "latch";
-  request.netlist = circuits::subcircuit_text() +
+  request.netlist = circuits::subcircuit_text(transistors) +
                     fmt::format("vdd vdd 0 {0:.17g}\nvm inm 0 {1:.17g}\nvp inp 0 {2:.17g}\nvk k 0 pwl(0 0 1n 0 1.1n {0:.17g})\nx1 inp inm k q qb vdd latch\n", circuit.v_dd,
                                 circuit.v_ref, circuit.v_ref + dv);
   request.watch = {"q", "qb"};
   request.t_stop = 8e-9;
   request.dt_max = 1e-11;
-  request.options = "reltol=1e-6 abstol=1e-15 vntol=1e-9 chgtol=1e-19 method=trap";
+  request.options = fmt::format("reltol=1e-6 abstol=1e-15 vntol=1e-9 chgtol=1e-19 method=trap temp={:.17g}", temperature);
   double crossed = INFINITY;
   spice::Hooks hooks;
   hooks.value = [](size_t, double) { return 0.0; };
@@ -40,17 +40,22 @@ double decision_time(const circuits::CircuitParams& circuit, double dv) {
 
 }  // namespace
 
+std::vector<double> latch_times(const circuits::CircuitParams& circuit, const circuits::Transistors& transistors, double temperature, const std::vector<double>& dv, int workers) {
+  std::vector<double> time(dv.size(), NAN);
+  spice::run_in_workers(dv.size(), {.workers = workers}, [&](size_t i) { return fmt::format("{:.17g}", decision_time(circuit, transistors, temperature, dv[i])); },
+                        [&](size_t i, spice::TaskOutcome outcome) {
+                          if (!outcome.ok) throw NumericalError("latch: " + outcome.error);
+                          time[i] = std::stod(outcome.result);
+                        });
+  return time;
+}
+
 Section validate_latch(const ModeSettings& settings) {
   const circuits::CircuitParams circuit = mode_circuit();
   std::vector<double> dv;
   for (double v = 0.1; v > 2e-9; v *= 0.1)
     for (double sign : {1.0, -1.0}) dv.push_back(sign * v);
-  std::vector<double> time(dv.size(), NAN);
-  spice::run_in_workers(dv.size(), {.workers = settings.workers}, [&](size_t i) { return fmt::format("{:.17g}", decision_time(circuit, dv[i])); },
-                        [&](size_t i, spice::TaskOutcome outcome) {
-                          if (!outcome.ok) throw NumericalError("latch: " + outcome.error);
-                          time[i] = std::stod(outcome.result);
-                        });
+  const std::vector<double> time = latch_times(circuit, {}, 27.0, dv, settings.workers);
   Section s{"latch", {}, {}, {}, {}};
   s.text = "  difference     time until q and qb are half the supply apart [ps]: positive, negative\n";
   std::vector<double> x, t;
