@@ -2,6 +2,7 @@
 option(MHO_TESTS "build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(MHO_BENCH "build the benchmarks" OFF)
 option(MHO_TRAIN "build `mho-train`, which needs libtorch" OFF)
+option(MHO_PCH "precompiled headers: a build from nothing takes less, ccache does not work with it" OFF)
 option(MHO_WERROR "warnings are errors" OFF)
 set(MHO_SANITIZE "" CACHE STRING "sanitizers, for example address,undefined")
 set(MHO_ARCH "auto" CACHE STRING "value of -march; auto takes x86-64-v3 where this processor has it")

@@ -1,10 +1,16 @@
-# mho_library(folder SOURCES ... DEPENDS ...): one static library per folder, alias mho::folder.
+# Headers that most sources read, once per library in place of once per source (MHO_PCH).
+set(mho_common_headers <algorithm> <array> <cmath> <functional> <map> <memory> <optional> <random> <span> <string> <variant> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+
+# mho_library(folder SOURCES ... DEPENDS ... PRECOMPILE ...): one static library per folder, alias mho::folder. PRECOMPILE: headers besides the common ones.
 function(mho_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;DEPENDS;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE;PRECOMPILE" ${ARGN})
   add_library(mho_${name} STATIC ${arg_SOURCES})
   add_library(mho::${name} ALIAS mho_${name})
   target_include_directories(mho_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
   target_link_libraries(mho_${name} PUBLIC mho_arch ${arg_DEPENDS} PRIVATE mho_flags ${arg_PRIVATE})
+  if(MHO_PCH)
+    target_precompile_headers(mho_${name} PRIVATE ${mho_common_headers} ${arg_PRECOMPILE})
+  endif()
 endfunction()
 
 # mho_test(name LABEL unit SOURCES ... DEPENDS ...): a doctest program, each case its own ctest test.
@@ -22,10 +28,17 @@ function(mho_test name)
   if(NOT TARGET mho_doctest_main)  # compiled once for all of them
     add_library(mho_doctest_main OBJECT ${PROJECT_SOURCE_DIR}/cmake/doctest_main.cpp)
     target_link_libraries(mho_doctest_main PRIVATE mho_arch doctest::doctest mho_flags)
+    if(MHO_PCH)
+      target_link_libraries(mho_doctest_main PRIVATE fmt::fmt nlohmann_json::nlohmann_json Eigen3::Eigen)
+      target_precompile_headers(mho_doctest_main PRIVATE ${mho_common_headers} <Eigen/Dense>)
+    endif()
   endif()
   add_executable(${name} ${arg_SOURCES} $<TARGET_OBJECTS:mho_doctest_main>)
   target_link_libraries(${name} PRIVATE ${arg_DEPENDS} doctest::doctest mho_flags)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${name} PRIVATE MHO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(MHO_PCH)
+    target_precompile_headers(${name} REUSE_FROM mho_doctest_main)
+  endif()
   doctest_discover_tests(${name} TEST_PREFIX "${name}/" PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
 endfunction()

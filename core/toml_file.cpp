@@ -36,14 +36,14 @@ std::string value_text(const toml::node& node) {
   return out.str();
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::ostringstream out;
   out << toml::value<std::string>(text);
   return out.str();
 }
 
 std::string number_text(double value, std::string_view unit) {
-  return unit == "1" ? fmt::format("{}", value) : quoted(format_quantity(value, unit, 12));
+  return unit == "1" ? fmt::format("{}", value) : in_quotes(format_quantity(value, unit, 12));
 }
 
 // Levenshtein distance, for "did you mean".
@@ -297,7 +297,7 @@ std::string TomlFile::text(std::string_view key, const std::string& fallback) {
   state_->ask(key);
   const toml::node* node = find(state_->root, key);
   if (!node) {
-    state_->resolve(key, quoted(fallback));
+    state_->resolve(key, in_quotes(fallback));
     return fallback;
   }
   const auto* v = node->as_string();
