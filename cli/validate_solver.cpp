@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/validation_parts.hpp"
 #include "core/parallel.hpp"
+#include "validation/core_forms.hpp"
 #include "validation/silicon.hpp"
 #include "validation/solver_forms.hpp"
 
@@ -43,6 +44,7 @@ void add_validate_solver(CLI::App& parent) {
               {
                   {"map", "wires and drivers of 256 by 256 cells as one linear map", [&s] { return validation::validate_array_map(s); }},
                   {"combined", "bent cells and all wires, every cell at its own voltage", [&s] { return validation::validate_combined(s); }},
+                  {"ode", "every node in time against settled lines and the vectorised form; time, transistors, coupling, supply", [&s] { return validation::validate_ode_form(s); }},
                   {"vectorised", "the same in a few products of whole numbers: error, codes, time", [&s] { return validation::validate_vectorised(s); }},
                   {"scaling", "its time against rows, columns, batch, bits and threads", [&s] { return validation::validate_scaling(s); }},
                   {"noise", "mean and variance of read noise against cells drawn one by one", [&s] { return validation::validate_read_noise_form(s); }},

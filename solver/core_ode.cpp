@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <Eigen/SparseCholesky>
-#include <Eigen/SparseLU>
 #include <algorithm>
 #include <boost/numeric/odeint/integrate/integrate_adaptive.hpp>
 #include <cmath>
@@ -22,28 +21,17 @@ using Eigen::Index;
 using Eigen::VectorXd;
 using Sparse = Eigen::SparseMatrix<double>;
 
-// A transistor's current depends on its two ends by different slopes; without transistors the matrix is symmetric.
 class Factors {
  public:
-  void analyse(const Sparse& matrix, bool symmetric) {
-    symmetric_ = symmetric;
-    if (symmetric_) ldlt_.analyzePattern(matrix);
-    else lu_.analyzePattern(matrix);
-  }
+  void analyse(const Sparse& matrix) { ldlt_.analyzePattern(matrix); }
   void factorize(const Sparse& matrix) {
-    if (symmetric_) ldlt_.factorize(matrix);
-    else lu_.factorize(matrix);
-    if ((symmetric_ ? ldlt_.info() : lu_.info()) != Eigen::Success) throw NumericalError("core: the matrix of a time step has no factors");
+    ldlt_.factorize(matrix);
+    if (ldlt_.info() != Eigen::Success) throw NumericalError("core: the matrix of a time step has no factors");
   }
-  VectorXd solve(const VectorXd& b) const {
-    if (symmetric_) return ldlt_.solve(b);
-    return lu_.solve(b);
-  }
+  VectorXd solve(const VectorXd& b) const { return ldlt_.solve(b); }
 
  private:
-  bool symmetric_ = true;
   Eigen::SimplicialLDLT<Sparse, Eigen::Lower> ldlt_;
-  Eigen::SparseLU<Sparse, Eigen::AMDOrdering<int>> lu_;  // the pattern is symmetric
 };
 
 void check(const CoreNetwork& n) {
@@ -175,7 +163,7 @@ void CoreOde::State::build_pattern() {
       add(cell_at, bl(i, j), far(i, j));
       if (n.transistor) add(transistor_at, node(i, j), sl(i, j));
     }
-  factors.analyse(pattern, !n.transistor);
+  factors.analyse(pattern);
 }
 
 void CoreOde::State::operator()(const VectorXd& y, VectorXd& f, double) const {
@@ -211,11 +199,10 @@ void CoreOde::State::shifted(const VectorXd& y, double shift, Sparse& matrix) co
         for (size_t k = 0; k < 4; ++k) value[cell_at[at + k]] += k == 0 || k == 3 ? siemens : -siemens;
       }
       if (n.transistor && on) {
+        // The slopes at a transistor's two ends differ. A conductance of the larger one keeps the matrix symmetric, and the method is of the same order and stable with it.
         const TransistorCurrent t = transistor_current(*n.transistor, y[sl(i, j)], y[node(i, j)]);
-        value[transistor_at[at]] += t.by_node;
-        value[transistor_at[at + 1]] += t.by_line;
-        value[transistor_at[at + 2]] -= t.by_node;
-        value[transistor_at[at + 3]] -= t.by_line;
+        const double siemens = std::max(t.by_node, -t.by_line);
+        for (size_t k = 0; k < 4; ++k) value[transistor_at[at + k]] += k == 0 || k == 3 ? siemens : -siemens;
       }
     }
 }
@@ -235,11 +222,15 @@ CoreOde::CoreOde(CoreOde&&) noexcept = default;
 Index CoreOde::rows() const { return state_->rows; }
 Index CoreOde::columns() const { return state_->columns; }
 
-VectorXd CoreOde::held_at(const VectorXd& lines) const {
+VectorXd CoreOde::held(const VectorXd& lines, const VectorXd& v) const {
   const State& s = *state_;
-  if (lines.size() != s.columns) throw Error(fmt::format("core: {} voltages for {} source lines", lines.size(), s.columns));
-  VectorXd y = VectorXd::Zero(s.nodes());
-  for (Index i = 0; i < s.rows; ++i) y.segment(s.sl(i, 0), s.columns) = lines;
+  if (lines.size() != s.columns || v.size() != s.rows) throw Error(fmt::format("core: {} voltages for {} source lines, {} for {} bit lines", lines.size(), s.columns, v.size(), s.rows));
+  VectorXd y(s.nodes());
+  for (Index i = 0; i < s.rows; ++i) {
+    y.segment(s.bl(i, 0), s.columns).setConstant(v[i]);
+    y.segment(s.sl(i, 0), s.columns) = lines;
+    if (s.n.transistor) y.segment(s.node(i, 0), s.columns).setConstant(v[i]);
+  }
   return y;
 }
 

@@ -45,8 +45,8 @@ class CoreOde {
 
   Eigen::Index rows() const;
   Eigen::Index columns() const;
-  // State with every node at 0 but source line j at lines[j] [V].
-  Eigen::VectorXd held_at(const Eigen::VectorXd& lines) const;
+  // Word lines off and at rest: source line j at lines[j], bit line i with the cells behind it at v[i] [V].
+  Eigen::VectorXd held(const Eigen::VectorXd& lines, const Eigen::VectorXd& v) const;
   // Follows `state` for `duration` [s] with the drivers at `drive`, the word lines on or off. tolerance [V]: error of a step at any node. Returns how many steps were taken.
   // Throws Error for shapes, NumericalError when a step fails at any size.
   size_t advance(Eigen::VectorXd& state, const CoreDrive& drive, bool word_lines_on, double duration, double tolerance);
