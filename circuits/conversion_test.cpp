@@ -324,7 +324,7 @@ TEST_CASE("a run that is given what shorts two drivers ends in a message") {
 TEST_CASE("each shipped netlist parses in plain ngspice and a gate of it does what it should") {
   const Scratch scratch;
   const auto include = [](const char* file) { return fmt::format(".include {}\n", data_path(fmt::format("netlists/{}", file))); };
-  const std::string all = include("card_130nm.lib") + include("switch.sub") + include("ota.sub") + include("latch.sub") + include("neuron.sub") + include("cell.sub");
+  const std::string all = include("card_130nm.lib") + include("switch.sub") + include("ota.sub") + include("latch.sub") + include("neuron.sub") + include("cell.sub") + include("cell_sinh.sub");
   const auto prints = [&](const std::string& body, const std::string& name) {
     write_text_file((scratch.path / "n.cir").string(), "* smoke\n" + all + body + ".control\nop\nprint " + name + "\nquit\n.endc\n.end\n");
     int status = -1;
@@ -349,6 +349,9 @@ TEST_CASE("each shipped netlist parses in plain ngspice and a gate of it does wh
   // Cell of 100 kohm, word line on and off.
   CHECK(prints("vb b 0 0.3\nvw w 0 2.5\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") == doctest::Approx(0.15).scale(1e-30).epsilon(0.05));
   CHECK(prints("vb b 0 0.3\nvw w 0 0\nxc b w s cell r=100k\nr1 s 0 100k\n", "v(s)") < 1e-3);
+  // Bent cell into a short: i0 sinh(v/v0), less what its transistor takes.
+  CHECK(prints("vb b 0 0.3\nvw w 0 2.5\nvs s 0 0\nxc b w s cell_sinh i0=1u v0=0.3\n", "i(vs)") == doctest::Approx(1e-6 * std::sinh(1.0)).scale(1e-30).epsilon(0.05));
+  CHECK(prints("vb b 0 0.3\nvw w 0 0\nvs s 0 0\nxc b w s cell_sinh i0=1u v0=0.3\n", "i(vs)") < 1e-9);
   // Word line driver between its rails.
   CHECK(prints("vh h 0 2.5\nvl l 0 0.9\nv5 v5 0 3.3\nvi in 0 3.3\nx1 in wl h l v5 wldrv\n", "v(wl)") == doctest::Approx(2.5).scale(1e-30).epsilon(1e-3));
 }

@@ -4,7 +4,9 @@
 
 #include <cmath>
 
+#include "core/data_path.hpp"
 #include "core/errors.hpp"
+#include "core/json_file.hpp"
 
 namespace mho::circuits {
 namespace {
@@ -16,6 +18,14 @@ void check(const CoreInput& input) {
     if (input.conductance[i].size() != columns) throw Error(fmt::format("core: bit line {} has {} cells, the first {}", i, input.conductance[i].size(), columns));
     for (double g : input.conductance[i])
       if (!(g >= 1e-12 && g <= 1.0)) throw Error(fmt::format("core: a conductance of {} S on bit line {}: wants 1 pS to 1 S", g, i));
+  }
+  if (!input.sinh_scale.empty()) {
+    if (input.sinh_scale.size() != rows) throw Error(fmt::format("core: voltage scales for {} of {} bit lines", input.sinh_scale.size(), rows));
+    for (const auto& row : input.sinh_scale) {
+      if (row.size() != columns) throw Error(fmt::format("core: {} voltage scales for {} cells of a bit line", row.size(), columns));
+      for (double v0 : row)
+        if (!(v0 >= 0.02 && v0 <= 1e3)) throw Error(fmt::format("core: a voltage scale of {} V: wants 0.02 V to 1 kV", v0));
+    }
   }
   const size_t driven = input.forward ? rows : columns;
   if (input.levels.empty()) throw Error("core: no input bits");
@@ -89,8 +99,14 @@ ArrayPart core_part(const CircuitParams& circuit, const WireParams& wires, const
   // A floating line carries the neuron side's capacitance, a driven one that of its driver.
   wire(driven, circuit.c_bl, circuit.c_line_cell);
   wire(floating, circuit.c_line, circuit.c_line_cell);
+  const bool bent = !input.sinh_scale.empty();
+  if (bent) text += read_text_file(data_path("netlists/cell_sinh.sub"));
   for (size_t i = 0; i < rows; ++i)
-    for (size_t j = 0; j < columns; ++j) line("xc{0}_{1} {2} wl {3} cell r={4:.17g}", i, j, bl.node(i, j), sl.node(j, i), 1.0 / input.conductance[i][j]);
+    for (size_t j = 0; j < columns; ++j) {
+      const double g = input.conductance[i][j];
+      if (bent) line("xc{0}_{1} {2} wl {3} cell_sinh i0={4:.17g} v0={5:.17g}", i, j, bl.node(i, j), sl.node(j, i), g * input.sinh_scale[i][j], input.sinh_scale[i][j]);
+      else line("xc{0}_{1} {2} wl {3} cell r={4:.17g}", i, j, bl.node(i, j), sl.node(j, i), 1.0 / g);
+    }
   return {text, groups.sequence, input.forward ? "sl" : "bl"};
 }
 

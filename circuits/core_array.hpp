@@ -17,7 +17,8 @@ struct WireParams {
 };
 
 struct CoreInput {
-  std::vector<std::vector<double>> conductance;     // [bit line][source line] [S]
+  std::vector<std::vector<double>> conductance;     // [bit line][source line] [S], at 0 V
+  std::vector<std::vector<double>> sinh_scale;      // [bit line][source line] [V]: cells carry conductance · V0 sinh(v/V0). Empty: ohmic
   std::vector<std::vector<std::int8_t>> levels;     // [bit][driven line] of −1, 0, +1, least significant bit first
   bool forward = true;                              // inputs on bit lines; otherwise on source lines
   size_t bit_line = 0, source_line = 0;             // where the neuron sits

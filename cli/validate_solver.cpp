@@ -4,6 +4,8 @@
 #include "cli/commands.hpp"
 #include "cli/validation_parts.hpp"
 #include "core/parallel.hpp"
+#include "validation/core_forms.hpp"
+#include "validation/corelets.hpp"
 #include "validation/silicon.hpp"
 #include "validation/solver_forms.hpp"
 
@@ -14,6 +16,7 @@ struct ValidateOptions {
   PartOptions parts;
   validation::SolverFormSettings settings;
   validation::SiliconSettings silicon;
+  validation::CoreletSettings corelets;
   int threads = 0;
   bool no_cache = false;
 };
@@ -29,7 +32,7 @@ void add_validate_solver(CLI::App& parent) {
   command->add_option("--data", o->silicon.data, "folder with weights.csv and measured.csv of a layer on the chip; the part silicon is skipped without it")->type_name("DIR");
   command->add_option("--dies", o->silicon.dies, "of the part silicon")->check(CLI::Range(2, 100000))->capture_default_str();
   command->add_option("--tolerance", o->silicon.tolerance, "reltol of ngspice in the part silicon")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
-  command->add_option("--threads", o->threads, "of the part silicon, 0: all processors; results do not depend on it")->check(CLI::Range(0, 1024))->capture_default_str();
+  command->add_option("--threads", o->threads, "of the parts corelets and silicon, 0: all processors; results do not depend on it")->check(CLI::Range(0, 1024))->capture_default_str();
   command->add_flag("--no-cache", o->no_cache, "run ngspice anew and keep nothing");
   command->add_option("--seed", o->settings.seed, "of every random number")->capture_default_str();
   command->add_option("--out", o->parts.out, "folder for validate_solver.json")->type_name("DIR");
@@ -39,13 +42,18 @@ void add_validate_solver(CLI::App& parent) {
     o->silicon.seed = s.seed;
     o->silicon.threads = o->threads > 0 ? o->threads : default_threads();
     o->silicon.cache = Cache({}, !o->no_cache);
+    o->corelets.seed = s.seed;
+    o->corelets.workers = o->silicon.threads;
+    o->corelets.cache = o->silicon.cache;
     run_parts("solver",
               {
                   {"map", "wires and drivers of 256 by 256 cells as one linear map", [&s] { return validation::validate_array_map(s); }},
                   {"combined", "bent cells and all wires, every cell at its own voltage", [&s] { return validation::validate_combined(s); }},
+                  {"ode", "every node in time against settled lines and the vectorised form; time, transistors, coupling, supply", [&s] { return validation::validate_ode_form(s); }},
                   {"vectorised", "the same in a few products of whole numbers: error, codes, time", [&s] { return validation::validate_vectorised(s); }},
                   {"scaling", "its time against rows, columns, batch, bits and threads", [&s] { return validation::validate_scaling(s); }},
                   {"noise", "mean and variance of read noise against cells drawn one by one", [&s] { return validation::validate_read_noise_form(s); }},
+                  {"corelets", "16 by 16 cells in ngspice, everything deterministic on, beside array in time and calibrated neuron", [o] { return validation::validate_corelets(o->corelets); }},
                   {"silicon", "columns of a measured layer beside programming, relaxation and mismatch", [o] { return validation::validate_silicon(o->silicon); }},
               },
               o->parts);

@@ -6,25 +6,25 @@
 
 namespace mho::solver {
 
+TransistorCurrent transistor_current(const TransistorParams& t, double line, double node) {
+  const double over_line = std::max(t.v_pinch - line, 0.0), over_node = std::max(t.v_pinch - node, 0.0), over_mean = t.v_pinch - 0.5 * (line + node);
+  const double denominator = 1.0 + t.theta * std::max(over_mean, 0.0), by_mean = over_mean > 0.0 ? -0.5 * t.theta : 0.0;
+  const double ampere = 0.5 * t.beta * (over_line * over_line - over_node * over_node) / denominator;
+  return {ampere, (-t.beta * over_line - ampere * by_mean) / denominator, (t.beta * over_node - ampere * by_mean) / denominator};
+}
+
 double cell_current(const TransistorParams& t, double r_driver, double conductance, double drive, double line, double* slope) {
   const double r = 1.0 / conductance + r_driver;
-  const double overdrive_s = std::max(t.v_pinch - line, 0.0);
   // Node m between cell and transistor: (drive − m)/r = I(m). I rises with m, so the difference is monotone and Newton from the drive converges.
-  double m = drive, current = 0.0, di_dm = 0.0, di_ds = 0.0;
-  for (int i = 0; i < 30; ++i) {
-    const double overdrive_m = std::max(t.v_pinch - m, 0.0);
-    const double denominator = 1.0 + t.theta * std::max(t.v_pinch - 0.5 * (line + m), 0.0);
-    const double numerator = 0.5 * t.beta * (overdrive_s * overdrive_s - overdrive_m * overdrive_m);
-    current = numerator / denominator;
-    const double d_denominator = t.v_pinch > 0.5 * (line + m) ? -0.5 * t.theta : 0.0;
-    di_dm = (t.beta * overdrive_m - current * d_denominator) / denominator;
-    di_ds = (-t.beta * overdrive_s - current * d_denominator) / denominator;
-    const double residual = (drive - m) / r - current;
-    const double step = residual / (1.0 / r + di_dm);
+  double m = drive;
+  TransistorCurrent i{};
+  for (int round = 0; round < 30; ++round) {
+    i = transistor_current(t, line, m);
+    const double step = ((drive - m) / r - i.ampere) / (1.0 / r + i.by_node);
     m += step;
     if (std::abs(step) < 1e-12) break;
   }
-  if (slope) *slope = di_ds / (1.0 + r * di_dm);
+  if (slope) *slope = i.by_line / (1.0 + r * i.by_node);
   return (drive - m) / r;
 }
 

@@ -9,6 +9,12 @@
 
 namespace mho::solver {
 
+// Current [A] of a select transistor from the cell's node at `node` into a line at `line`, with its derivatives [S].
+struct TransistorCurrent {
+  double ampere, by_line, by_node;
+};
+TransistorCurrent transistor_current(const TransistorParams& transistor, double line, double node);
+
 // Current [A] from the driver at `drive` through driver resistance, cell `conductance` and transistor into a line at `line`. Derivative by the line in *slope [S].
 double cell_current(const TransistorParams& transistor, double r_driver, double conductance, double drive, double line, double* slope = nullptr);
 

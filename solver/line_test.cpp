@@ -14,6 +14,17 @@ namespace {
 constexpr double r_driver = 200.0;
 }
 
+TEST_CASE("a transistor's current changes sign with its ends, and its slopes are those of the current") {
+  const TransistorParams t;
+  constexpr double h = 1e-6;
+  for (const auto& [line, node] : {std::pair{0.1, -0.2}, {-0.3, 0.3}, {0.5, 0.65}, {0.9, 0.8}}) {  // pinch-off at 0.6 V
+    const TransistorCurrent i = transistor_current(t, line, node);
+    CHECK(i.ampere == -transistor_current(t, node, line).ampere);
+    CHECK(i.by_line == doctest::Approx((transistor_current(t, line + h, node).ampere - transistor_current(t, line - h, node).ampere) / (2 * h)).scale(1e-6).epsilon(1e-5));
+    CHECK(i.by_node == doctest::Approx((transistor_current(t, line, node + h).ampere - transistor_current(t, line, node - h).ampere) / (2 * h)).scale(1e-6).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("a cell is passive: current flows from the higher to the lower voltage and is zero between equal ones") {
   const TransistorParams t;
   for (const double g : {1e-7, 1e-6, 9e-6, 40e-6, 200e-6})

@@ -4,16 +4,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <vector>
 
 #include "core/parallel.hpp"
 #include "core/random.hpp"
 #include "core/statistics.hpp"
-#include "devices/read_nonlinearity.hpp"
-#include "solver/random_core.hpp"
-#include "solver/wired_core.hpp"
+#include "validation/reference_core.hpp"
 
 namespace mho::validation {
 namespace {
@@ -25,61 +22,13 @@ using solver::ArrayWires;
 using solver::differential_cells;
 using solver::LevelMatrix;
 using solver::signed_inputs;
+using namespace reference_core;
 
-constexpr double v_read = 0.3, v_fit = 0.45;          // [V] cells see at most this, lines included
 constexpr double relative_noise = 0.03;               // [1] σ/G at 20 µS, with the root of the conductance
-constexpr int magnitude_bits = 3, max_code = 31;
-constexpr double drivers[] = {200.0, 1000.0};         // [ohm]
-
-std::pair<double, double> cell_current(double g, double v) {
-  const auto [current, slope] = devices::read_current(devices::SinhRead{}, g, v);
-  return {current, slope};
-}
-
-solver::OddLaw law_of(const MatrixXd& g) {
-  return solver::fit_odd_law(g, [](double siemens, double v) { return cell_current(siemens, v).first; }, v_fit);
-}
 
 MatrixXd noise_of(const MatrixXd& g) { return relative_noise * std::sqrt(20e-6) * g.array().sqrt(); }
 
 double rms_of(const MatrixXf& a) { return a.cast<double>().norm() / std::sqrt(static_cast<double>(a.size())); }
-
-// Σ_k 2^k u_k of the whole network.
-MatrixXf whole_sum(const solver::NonlinearArray& array, const std::vector<LevelMatrix>& levels, double tolerance) {
-  MatrixXf sum, u;
-  for (size_t k = 0; k < levels.size(); ++k) {
-    array.solve(levels[k], v_read, tolerance, u);
-    if (k == 0) sum = u;
-    else sum += static_cast<float>(1 << k) * u;
-  }
-  return sum;
-}
-
-// So that max_code + ½ is reached by one sum in 200.
-double code_size(const MatrixXf& sums) {
-  std::vector<double> magnitude;
-  for (Index n = 0; n < sums.size(); ++n) magnitude.push_back(std::abs(static_cast<double>(sums.data()[n])));
-  return quantile(magnitude, 0.995) / (max_code + 0.5);
-}
-
-double share_of_other_codes(const MatrixXf& a, const MatrixXf& b, double lsb) {
-  solver::CodeMatrix ca, cb;
-  solver::truncate_codes(a, lsb, max_code, ca);
-  solver::truncate_codes(b, lsb, max_code, cb);
-  return static_cast<double>((ca.array() != cb.array()).count()) / static_cast<double>(ca.size());
-}
-
-template <class Work>
-double median_seconds(int repetitions, const Work& work) {
-  work();  // warm
-  std::vector<double> seconds;
-  for (int n = 0; n < repetitions; ++n) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return quantile(seconds, 0.5);
-}
 
 double peak_mebibytes() {
   rusage usage{};
