@@ -12,6 +12,7 @@ void add_chip_infer(CLI::App& chip);
 void add_chip_energy(CLI::App& chip);
 void add_bench_energy(CLI::App& bench);   // mho bench …
 void add_validate_neuron(CLI::App& validate);  // mho validate …
+void add_validate_calibration(CLI::App& validate);
 void add_validate_fastpath(CLI::App& validate);
 void add_validate_array(CLI::App& validate);
 void add_validate_solver(CLI::App& validate);

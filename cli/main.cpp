@@ -29,6 +29,7 @@ void add_commands(CLI::App& app) {
   add_bench_energy(*bench);
   CLI::App* validate = app.add_subcommand("validate", "one rung held against another; status 4 when a threshold is missed")->require_subcommand(1);
   add_validate_neuron(*validate);
+  add_validate_calibration(*validate);
   add_validate_fastpath(*validate);
   add_validate_array(*validate);
   add_validate_devices(*validate);

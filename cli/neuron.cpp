@@ -104,6 +104,9 @@ std::string table(const std::vector<Form>& forms, const NeuronPoint& point) {
 Form ode_form(const validation::Calibration& calibration, const circuits::ControlProgram& program, const ColumnInput& input) {
   const auto start = std::chrono::steady_clock::now();
   solver::OdeResult ode = solver::simulate_conversion(calibration.neuron, program, input);
+  const std::string outside = solver::outside_of_fit(
+      calibration.neuron, {.rows = {static_cast<double>(input.conductance.size())}, .v_read = {input.point.v_read}, .v_decrement = {input.point.v_decrement}, .v_integrated = {ode.record.v_integrated}});
+  if (!outside.empty()) fmt::print(stderr, "mho: warning: {}\n", outside);
   ode.record.time_points = ode.steps;
   ode.record.cpu_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const solver::EventCounts events = solver::events_of(calibration.neuron, program, input, ode.record);

@@ -27,7 +27,11 @@ std::vector<Limit> limits(const validation::NeuronValidation& v) {
                           {"integrated voltage, rms [LSB]", u.v_rms, 0.12, false},
                           {"codes off by more than one", static_cast<double>(u.code_off_by_more), 0, false},
                           {"equal codes where clear of a decision [%]", 100 * u.equal_share, 95, true},
-                          {"energy, total, rms [%]", 100 * u.energy_total_rms, 5, false}};
+                          {"energy, total, rms [%]", 100 * u.energy_total_rms, 5, false},
+                          // Below what learned surrogates reach: LASANA (Ho, Boyle, Liu, Gerstlauer, MLCAD 2025, arXiv:2507.10748, abstract) states 2, 7 and 8 %.
+                          {"behaviour: integrated voltage, error/rms [%]", 100 * u.v_relative, 2, false},
+                          {"energy of a conversion, mean |error| [%]", 100 * u.energy_absolute_relative, 7, false},
+                          {"latency of a conversion, mean |error| [%]", 100 * u.latency_absolute_relative, 8, false}};
   for (size_t c = 0; c < solver::component_names.size(); ++c)
     list.push_back({fmt::format("energy, {}, rms [%]", solver::component_names[c]), 100 * u.energy_rms[c], 10, false});
   return list;
@@ -50,6 +54,10 @@ std::string table(const validation::NeuronValidation& v) {
   row("codes off by one", 0, [](const ErrorSummary& s) { return s.code_off_by_one; });
   row("codes off by more", 0, [](const ErrorSummary& s) { return s.code_off_by_more; });
   row("range of codes used [%]", 1, [](const ErrorSummary& s) { return 100 * s.code_range_used; });
+  row("behaviour: integrated voltage, error/rms [%]", 3, [](const ErrorSummary& s) { return 100 * s.v_relative; });
+  row("  the same, mean of |error/voltage| [%]", 3, [](const ErrorSummary& s) { return 100 * s.v_absolute_relative; });
+  row("energy of a conversion, mean |error| [%]", 3, [](const ErrorSummary& s) { return 100 * s.energy_absolute_relative; });
+  row("latency of a conversion, mean |error| [%]", 3, [](const ErrorSummary& s) { return 100 * s.latency_absolute_relative; });
   row("energy, total, rms [%]", 2, [](const ErrorSummary& s) { return 100 * s.energy_total_rms; });
   for (size_t c = 0; c < solver::component_names.size(); ++c)
     row(fmt::format("energy, {}, rms [%]", solver::component_names[c]), 2, [&](const ErrorSummary& s) { return 100 * s.energy_rms[c]; });

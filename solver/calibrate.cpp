@@ -3,186 +3,124 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/errors.hpp"
 #include "core/parallel.hpp"
-#include "core/statistics.hpp"
+#include "solver/calibration_residuals.hpp"
+#include "solver/fit_parameters.hpp"
 #include "solver/least_squares.hpp"
-#include "solver/line.hpp"
 #include "solver/neuron_ode.hpp"
-#include "solver/word_line_fall.hpp"
 
 namespace mho::solver {
 namespace {
 
-// An unknown of a fit: where it lives and the step that counts as one, added or, for what is positive, as a factor exp(scale).
-struct Unknown {
-  double* value;
-  double scale;
-  bool positive = false;
-};
+// What a stage of the calibration starts from and reads, as the key of its result.
+CacheKey stage_key(std::string_view name, const NeuronModel& start, int max_iterations) {
+  CacheKey key("calibration stage 1");  // raised whenever a stage computes something else from the same records
+  key.add("stage", name).add("iterations", std::int64_t{max_iterations});
+  for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, start.circuit.*p.member);
+  return key;
+}
 
-void set(std::span<const Unknown> unknowns, const std::vector<double>& start, const Eigen::VectorXd& x) {
-  for (size_t i = 0; i < unknowns.size(); ++i) {
-    const double step = unknowns[i].scale * x[static_cast<Eigen::Index>(i)];
-    *unknowns[i].value = unknowns[i].positive ? start[i] * std::exp(step) : start[i] + step;
+void add_start(CacheKey& key, const NeuronModel& start, std::span<const Unknown> parameters) {
+  NeuronModel copy = start;
+  for (const Unknown& u : parameters) key.add(u.name, *parameter(copy, u.name).value);
+}
+
+void add_pulses(CacheKey& key, std::span<const Pulse> pulses) {
+  for (const Pulse& p : pulses) {
+    key.add("g", p.input->conductance).add_bytes("levels", p.levels->data(), p.levels->size());
+    key.add("pulse", std::array{p.input->point.v_read, p.before, p.driven, p.held, p.t_on});
   }
 }
 
-// One pulse of the word lines in a record: what the line and the falling word lines are fitted to.
-struct Pulse {
-  const circuits::ColumnInput* input;
-  const std::vector<std::int8_t>* levels;
-  double before, driven, held;  // [V] relative to VREF: line before the pulse, at its end, after the word lines have fallen
-  double t_on;                  // [s]
-};
-
-void add_pulses(const circuits::ControlProgram& program, const CalibrationData& data, std::vector<Pulse>& pulses) {
-  const double t_on = program.word_line_on_time();
-  for (size_t r = 0; r < data.records.size(); ++r) {
-    const circuits::ConversionRecord& record = data.records[r];
-    size_t bit = 0;
-    for (size_t i = 1; i < record.steps.size() && bit < record.v_line_held.size(); ++i) {
-      if (!program.pulses_word_lines(record.steps[i].step)) continue;
-      pulses.push_back({&data.inputs[r], &data.inputs[r].levels[bit], record.steps[i - 1].v_line, record.v_line_driven[bit], record.v_line_held[bit], t_on});
-      ++bit;
+// The fit of one stage, or what the cache has of it.
+void run_stage(std::string_view name, NeuronModel& model, std::span<const Unknown> unknowns, const CacheKey& key, const CalibrationOptions& options,
+               const std::function<Eigen::VectorXd(const Eigen::VectorXd&)>& residuals, double jacobian_step, int jacobian_threads, FitReport& report) {
+  FitStage stage{std::string(name)};
+  if (const auto stored = options.cache ? options.cache->find("calibration_stages", key) : std::nullopt) {
+    const Json json = Json::parse(*stored);
+    for (const Unknown& u : unknowns) *parameter(model, u.name).value = json.at("parameters").at(std::string(u.name)).get<double>();
+    json.at("rms").get_to(stage.rms);
+    json.at("points").get_to(stage.points);
+    json.at("iterations").get_to(stage.iterations);
+    stage.from_cache = true;
+  } else {
+    const LeastSquaresResult fit =
+        minimise(residuals, Eigen::VectorXd::Zero(static_cast<Eigen::Index>(unknowns.size())), jacobian_step, jacobian_threads, options.max_iterations);
+    if (!fit.converged) throw NumericalError(fmt::format("calibration: the fit of the {} did not converge", name));
+    model = moved(model, unknowns, fit.x);
+    stage.rms = 1e-3 * fit.rms;
+    stage.points = fit.points;
+    stage.iterations = fit.iterations;
+    if (options.cache) {
+      Json json{{"rms", stage.rms}, {"points", stage.points}, {"iterations", stage.iterations}};
+      for (const Unknown& u : unknowns) json["parameters"][std::string(u.name)] = *parameter(model, u.name).value;
+      options.cache->store("calibration_stages", key, json.dump());
     }
   }
+  report.stages.push_back(std::move(stage));
 }
 
 void fit_line(NeuronModel& model, std::span<const Pulse> pulses, const CalibrationOptions& options, FitReport& report) {
+  CacheKey key = stage_key("line", model, options.max_iterations);
+  add_start(key, model, line_unknowns());
+  add_pulses(key, pulses);
   const NeuronModel start = model;
-  const auto unknowns = [](NeuronModel& m) {
-    return std::vector<Unknown>{{&m.transistor.beta, 5e-5}, {&m.transistor.v_pinch, 0.05}, {&m.transistor.theta, 0.1}, {&m.neuron.c_line, 2e-14},
-                                {&m.neuron.c_on, 5e-16}};
-  };
-  NeuronModel reference = start;
-  std::vector<double> origin;
-  for (const Unknown& u : unknowns(reference)) origin.push_back(*u.value);
-  const auto residuals = [&](const Eigen::VectorXd& x) {
-    NeuronModel trial = start;
-    set(unknowns(trial), origin, x);
-    trial.transistor.beta = std::max(trial.transistor.beta, 1e-6);
-    trial.neuron.c_line = std::max(trial.neuron.c_line, 1e-14);
-    trial.neuron.c_on = std::max(trial.neuron.c_on, 0.0);
-    Eigen::VectorXd f(static_cast<Eigen::Index>(pulses.size()));
-    for (size_t i = 0; i < pulses.size(); ++i) {
-      const Pulse& p = pulses[i];
-      // The rising word lines put on the line what the falling ones take away.
-      const double v_start = p.before - (p.held - p.driven);
-      f[static_cast<Eigen::Index>(i)] = 1e3 * (driven_line(trial, p.input->conductance, *p.levels, p.input->point.v_read, v_start, p.t_on) - p.driven);
-    }
-    return f;
-  };
-  const LeastSquaresResult fit = minimise(residuals, Eigen::VectorXd::Zero(static_cast<Eigen::Index>(origin.size())), 1e-3, options.threads, options.max_iterations);
-  if (!fit.converged) throw NumericalError("calibration: the fit of the line did not converge");
-  set(unknowns(model), origin, fit.x);
-  report.line_rms = 1e-3 * fit.rms;
-  report.line_points = static_cast<int>(pulses.size());
-  report.iterations += fit.iterations;
+  run_stage("line", model, line_unknowns(), key, options, [&](const Eigen::VectorXd& x) { return line_residuals(moved(start, line_unknowns(), x), pulses); },
+            1e-3, options.threads, report);
 }
 
 void fit_fall(NeuronModel& model, std::span<const Pulse> pulses, const CalibrationOptions& options, FitReport& report) {
+  CacheKey key = stage_key("falling word lines", model, options.max_iterations);
+  add_start(key, model, line_unknowns());
+  add_start(key, model, fall_unknowns());
+  add_pulses(key, pulses);
   const NeuronModel start = model;
-  const auto unknowns = [](FallParams& f) {
-    return std::vector<Unknown>{{&f.c_channel, 2e-16}, {&f.c_overlap, 5e-17}, {&f.c_overlap_m, 5e-17}, {&f.c_m, 1e-16},    {&f.n, 0.05},
-                                {&f.curve, 0.02},      {&f.phi, 3e-3},        {&f.c_line_slope, 1e-14}, {&f.i_drive, 2e-5}, {&f.r_drive, 5e2},
-                                {&f.c_feed, 3e-16},    {&f.c_gate, 1e-16}, {&f.lambda, 0.05}};
-  };
-  const auto bound_fall = [](FallParams& f) {
-    for (const Parameter<FallParams>& row : ParameterTable<FallParams>::table) f.*row.member = std::clamp(f.*row.member, row.min, row.max);
-    f.c_m = std::max(f.c_m, 1e-16);
-  };
-  NeuronModel reference = start;
-  std::vector<double> origin;
-  for (const Unknown& u : unknowns(reference.fall)) origin.push_back(*u.value);
-  const auto residuals = [&](const Eigen::VectorXd& x) {
-    NeuronModel trial = start;
-    set(unknowns(trial.fall), origin, x);
-    bound_fall(trial.fall);
-    Eigen::VectorXd f(static_cast<Eigen::Index>(pulses.size()));
-    for (size_t i = 0; i < pulses.size(); ++i) {
-      const Pulse& p = pulses[i];
-      f[static_cast<Eigen::Index>(i)] = 1e3 * (line_after_fall(trial, p.input->conductance, *p.levels, p.input->point.v_read, p.driven) - p.held);
-    }
-    return f;
-  };
-  const LeastSquaresResult fit = minimise(residuals, Eigen::VectorXd::Zero(static_cast<Eigen::Index>(origin.size())), 0.1, options.threads,
-                                          options.max_iterations);
-  if (!fit.converged) throw NumericalError("calibration: the fit of the falling word lines did not converge");
-  set(unknowns(model.fall), origin, fit.x);
-  bound_fall(model.fall);
-
-  report.fall_rms = 1e-3 * fit.rms;
-  report.fall_points = static_cast<int>(pulses.size());
-  report.iterations += fit.iterations;
-}
-
-std::vector<Unknown> neuron_unknowns(NeuronParams& p) {
-  return {{&p.c_l, 0.1, true},     {&p.c_x, 0.1, true},      {&p.c_b, 0.1, true},     {&p.c_out, 0.1, true},   {&p.gm, 0.1, true},      {&p.i_up, 0.1, true},
-          {&p.i_down, 0.1, true},  {&p.g_out, 0.1, true},    {&p.tau, 0.1, true},     {&p.v_offset, 1e-4},     {&p.r_line, 0.1, true},  {&p.r_az, 0.1, true},
-          {&p.r_int, 0.1, true},   {&p.q_az, 5e-18},         {&p.q_int, 5e-18},       {&p.q_int_slope, 3e-17}, {&p.q_int_curve, 3e-17}, {&p.q_line, 2e-17},
-          {&p.q_line_slope, 2e-16}, {&p.q_up, 3e-18},        {&p.q_down, 3e-18}};
-}
-
-// Decrements of each conversion that the fit uses: enough to fix their charge; conversions start all over the range, so the range is covered.
-constexpr int fitted_decrements = 12;
-// Pull of each unknown to its start, in residuals per step: what the data do not determine stays where it was.
-constexpr double prior = 0.05;
-
-bool counts(const circuits::ControlProgram& program, int step) {
-  const circuits::Step& s = program.steps[static_cast<size_t>(step)];
-  return !s.decides && (s.name.find("integrate") != std::string::npos || s.name == "restore" || s.name == "sample");
+  run_stage("falling word lines", model, fall_unknowns(), key, options, [&](const Eigen::VectorXd& x) { return fall_residuals(moved(start, fall_unknowns(), x), pulses); },
+            0.1, options.threads, report);
 }
 
 void fit_neuron(NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data, const CalibrationOptions& options, FitReport& report) {
-  std::vector<Eigen::Index> first{0};
-  for (const circuits::ConversionRecord& r : data.records) {
-    const auto n = std::count_if(r.steps.begin(), r.steps.end(), [&](const auto& s) { return counts(program, s.step); });
-    first.push_back(first.back() + 4 * n);
+  CacheKey key = stage_key("neuron", model, options.max_iterations);
+  for (const auto unknowns : {line_unknowns(), fall_unknowns(), neuron_unknowns()}) add_start(key, model, unknowns);
+  key.add("swing", std::array{model.neuron.v_high, model.neuron.v_low}).add("program", program.text);
+  for (size_t r = 0; r < data.records.size(); ++r) {
+    const circuits::ColumnInput& input = data.inputs[r];
+    const circuits::ConversionRecord& record = data.records[r];
+    key.add("g", input.conductance).add("held", record.v_line_held);
+    for (const auto& levels : input.levels) key.add_bytes("levels", levels.data(), levels.size());
+    key.add("point", std::array{input.point.v_read, input.point.v_trim, input.point.v_decrement, static_cast<double>(input.point.pulse_multiplier), static_cast<double>(input.point.max_code)});
+    for (const circuits::StepRecord& s : record.steps)
+      key.add("step", std::array{static_cast<double>(s.step), s.v_out, s.v_line, s.v_x, s.v_cib, static_cast<double>(s.decision), s.v_decision});
   }
-  const Eigen::Index points = first.back();
   const NeuronModel start = model;
-  NeuronModel reference = start;
-  std::vector<double> origin;
-  for (const Unknown& u : neuron_unknowns(reference.neuron)) origin.push_back(*u.value);
   const auto residuals = [&](const Eigen::VectorXd& x) {
-    NeuronModel trial = start;
-    set(neuron_unknowns(trial.neuron), origin, x);
-    Eigen::VectorXd f = Eigen::VectorXd::Zero(points + x.size());
-    f.tail(x.size()) = prior * x;
-    parallel_for(data.records.size(), options.threads, [&](size_t r) {
-      const circuits::ConversionRecord& record = data.records[r];
-      OdeOptions ode;
-      ode.tolerance = 3e-6;
-      ode.follow = &record;
-      ode.max_decrements = fitted_decrements;
-      const OdeResult sim = simulate_conversion(trial, program, data.inputs[r], ode);
-      Eigen::Index at = first[r];
-      double integrated = 0;  // error of the integrated voltage: the decrements are judged by what they change
-      bool decided = false;
-      for (size_t s = 0; s < std::min(sim.record.steps.size(), record.steps.size()); ++s) {
-        decided = decided || program.steps[static_cast<size_t>(record.steps[s].step)].decides;
-        if (!counts(program, record.steps[s].step)) continue;
-        const circuits::StepRecord &ours = sim.record.steps[s], &theirs = record.steps[s];
-        const bool integrates = program.steps[static_cast<size_t>(theirs.step)].name.find("sample") == std::string::npos;
-        const double out = ours.v_out - theirs.v_out;
-        if (integrates && !decided) integrated = out;
-        f[at++] = 1e3 * (integrates && decided ? out - integrated : out);
-        f[at++] = 0.3e3 * (ours.v_line - theirs.v_line);
-        f[at++] = 0.3e3 * (ours.v_x - theirs.v_x);
-        f[at++] = 0.3e3 * (ours.v_cib - theirs.v_cib);
-      }
-    });
+    const Eigen::VectorXd of_records = neuron_residuals(moved(start, neuron_unknowns(), x), program, data, options.threads);
+    Eigen::VectorXd f(of_records.size() + x.size());
+    f << of_records, neuron_prior * x;
     return f;
   };
-  const LeastSquaresResult fit = minimise(residuals, Eigen::VectorXd::Zero(static_cast<Eigen::Index>(origin.size())), 0.1, 1, options.max_iterations);
-  if (!fit.converged) throw NumericalError("calibration: the fit of the neuron did not converge");
-  set(neuron_unknowns(model.neuron), origin, fit.x);
-  report.neuron_rms = 1e-3 * fit.rms;
-  report.neuron_points = static_cast<int>(points);
-  report.iterations += fit.iterations;
+  run_stage("neuron", model, neuron_unknowns(), key, options, residuals, 0.1, 1, report);
+}
+
+// Rows matter to the line and are those of all runs; the other values are of conversions.
+void set_range(NeuronModel& model, const CalibrationData& data, const LineRuns& lines) {
+  model.min_rows = model.min_v_read = model.min_v_decrement = 1e9;
+  model.max_rows = model.max_v_read = model.max_v_decrement = model.max_abs_v_integrated = 0;
+  const auto widen = [](double& low, double& high, double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  };
+  for (const CalibrationData* runs : {&data, &lines.data})
+    for (const circuits::ColumnInput& input : runs->inputs) widen(model.min_rows, model.max_rows, static_cast<double>(input.conductance.size()));
+  for (size_t r = 0; r < data.records.size(); ++r) {
+    widen(model.min_v_read, model.max_v_read, data.inputs[r].point.v_read);
+    widen(model.min_v_decrement, model.max_v_decrement, data.inputs[r].point.v_decrement);
+    model.max_abs_v_integrated = std::max(model.max_abs_v_integrated, std::abs(data.records[r].v_integrated));
+  }
 }
 
 }  // namespace
@@ -217,22 +155,13 @@ NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlPr
   if (data.records.empty() || data.inputs.size() != data.records.size()) throw Error("calibration: there are no conversions to fit to");
   NeuronModel model = start;
   FitReport local;
-  std::vector<Pulse> pulses;
-  add_pulses(program, data, pulses);
-  if (!lines.data.records.empty()) add_pulses(lines.program, lines.data, pulses);
+  const std::vector<Pulse> pulses = pulses_of(program, data, lines);
   fit_line(model, pulses, options, local);
   fit_fall(model, pulses, options, local);
   fit_neuron(model, program, data, options, local);
   local.latch = latch_turn(data.records);
   model.neuron.v_latch = local.latch.v.value_or(model.neuron.v_latch);
-  model.min_rows = 1e9;
-  for (size_t r = 0; r < data.records.size(); ++r) {
-    const double rows = static_cast<double>(data.inputs[r].conductance.size());
-    model.min_rows = std::min(model.min_rows, rows);
-    model.max_rows = std::max(model.max_rows, rows);
-    model.max_v_read = std::max(model.max_v_read, data.inputs[r].point.v_read);
-    model.max_abs_v_integrated = std::max(model.max_abs_v_integrated, std::abs(data.records[r].v_integrated));
-  }
+  set_range(model, data, lines);
   if (report) *report = local;
   return model;
 }

@@ -10,6 +10,7 @@
 
 #include "circuits/control_program.hpp"
 #include "circuits/conversion_data.hpp"
+#include "core/cache.hpp"
 #include "solver/neuron_model.hpp"
 
 namespace mho::solver {
@@ -34,17 +35,23 @@ struct LatchTurn {
 };
 LatchTurn latch_turn(std::span<const circuits::ConversionRecord> records);
 
+struct FitStage {
+  std::string name;        // "line", "falling word lines", "neuron"
+  double rms = 0;          // [V] of the residuals; neuron at the output
+  int points = 0, iterations = 0;
+  bool from_cache = false;  // not stored
+};
+
 struct FitReport {
-  double line_rms = 0, fall_rms = 0, neuron_rms = 0;  // [V] residual rms on the data of each fit; neuron at the output
-  int line_points = 0, fall_points = 0, neuron_points = 0;
+  std::vector<FitStage> stages;
   LatchTurn latch;
-  int iterations = 0;
 };
 
 struct CalibrationOptions {
   int threads = 2;
   int max_iterations = 40;
-  bool progress = true;
+  // Where fitted stages are kept, each under what it starts from and the numbers that it reads from the records, so that a stage is fitted again only when one of these changes.
+  const Cache* cache = nullptr;
 };
 
 // Starts from `start` (its circuit constants are kept). Throws NumericalError when a fit does not converge to finite parameters, Error without data.

@@ -1,6 +1,7 @@
 #include "solver/energy_fit.hpp"
 
 #include <Eigen/QR>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -10,30 +11,32 @@
 namespace mho::solver {
 namespace {
 
-using Member = double EventCounts::*;
-using Coefficient = double EnergyModel::Coefficients::*;
-struct Feature {
-  Member count;
-  Coefficient coefficient;
-};
+using E = EventCounts;
+using K = EnergyModel::Coefficients;
+constexpr auto array_features = std::to_array<EnergyFeature>({{"array_joule", &E::array_joule, &K::array_joule},
+                                                              {"line_joule", &E::line_charge_joule, &K::line_joule},
+                                                              {"driver_joule", &E::driver_joule, &K::driver_joule},
+                                                              {"cell_pulse", &E::cell_pulses, &K::cell_pulse}});
+constexpr auto word_line_features = std::to_array<EnergyFeature>({{"wl_pulse", &E::wl_pulses, &K::wl_pulse}, {"wl_stage", &E::wl_stages, &K::wl_stage}});
+constexpr auto step_features = std::to_array<EnergyFeature>({{"conversion", &E::conversions, &K::conversion}, {"sample", &E::samples, &K::sample}, {"decrement", &E::decrements, &K::decrement}});
+constexpr auto compare_features =
+    std::to_array<EnergyFeature>({{"compare", &E::compares, &K::compare}, {"compare_up", &E::compares_up, &K::compare_up}, {"compare_volt", &E::compare_volts, &K::compare_volt}});
+constexpr auto bias_features = std::to_array<EnergyFeature>({{"time", &E::time, &K::time}});
+
+}  // namespace
 
 // Which events each component can depend on.
-std::vector<Feature> features(Component c) {
-  using E = EventCounts;
-  using K = EnergyModel::Coefficients;
+std::span<const EnergyFeature> energy_features(Component c) {
   switch (c) {
-    case Component::array:
-      return {{&E::array_joule, &K::array_joule}, {&E::line_charge_joule, &K::line_joule}, {&E::driver_joule, &K::driver_joule}, {&E::cell_pulses, &K::cell_pulse}};
-    case Component::word_line: return {{&E::wl_pulses, &K::wl_pulse}, {&E::wl_stages, &K::wl_stage}};
+    case Component::array: return array_features;
+    case Component::word_line: return word_line_features;
     case Component::amplifier:
-    case Component::switches: return {{&E::conversions, &K::conversion}, {&E::samples, &K::sample}, {&E::decrements, &K::decrement}};
-    case Component::comparator: return {{&E::compares, &K::compare}, {&E::compares_up, &K::compare_up}, {&E::compare_volts, &K::compare_volt}};
-    case Component::bias: return {{&E::time, &K::time}};
+    case Component::switches: return step_features;
+    case Component::comparator: return compare_features;
+    case Component::bias: return bias_features;
   }
   return {};
 }
-
-}  // namespace
 
 EventCounts events_of(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
                       const circuits::ConversionRecord& record) {
@@ -82,26 +85,44 @@ EnergyBreakdown energy_of(const circuits::ConversionRecord& record, int neurons_
 
 double relative_to(const EnergyBreakdown& energy, size_t component) { return std::max(std::abs(energy.joule[component]), 0.01 * energy.total()); }
 
-EnergyModel fit_energy(const NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data) {
+EnergyEquations energy_equations(Component component, std::span<const EventCounts> counts, std::span<const EnergyBreakdown> energies) {
+  const auto features = energy_features(component);
+  const size_t c = static_cast<size_t>(component);
+  EnergyEquations e{Eigen::MatrixXd(static_cast<Eigen::Index>(counts.size()), static_cast<Eigen::Index>(features.size())), Eigen::VectorXd(static_cast<Eigen::Index>(counts.size()))};
+  for (Eigen::Index i = 0; i < e.matrix.rows(); ++i) {
+    const EnergyBreakdown& energy = energies[static_cast<size_t>(i)];
+    const double joule = relative_to(energy, c);
+    e.target[i] = energy.joule[c] / joule;
+    for (Eigen::Index f = 0; f < e.matrix.cols(); ++f) e.matrix(i, f) = counts[static_cast<size_t>(i)].*features[static_cast<size_t>(f)].count / joule;
+  }
+  return e;
+}
+
+EnergyModel fit_energy(const NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data, const Cache* cache, FitStage* stage) {
   if (data.records.empty()) throw Error("calibration: there are no conversions to fit energies to");
   EnergyModel fit;
   std::vector<EventCounts> counts;
-  for (size_t r = 0; r < data.records.size(); ++r) counts.push_back(events_of(model, program, data.inputs[r], data.records[r]));
+  std::vector<EnergyBreakdown> energies;
+  CacheKey key("calibration energy 1");
+  for (size_t r = 0; r < data.records.size(); ++r) {
+    counts.push_back(events_of(model, program, data.inputs[r], data.records[r]));
+    energies.push_back(energy_of(data.records[r], fit.neurons_per_bias));
+    for (const EventField& field : event_fields) key.add(field.name, counts.back().*field.member);
+    key.add("joule", energies.back().joule);
+  }
+  const auto stored = cache ? cache->find("calibration_stages", key) : std::nullopt;
+  if (stage) *stage = {.name = "energy", .points = static_cast<int>(data.records.size()), .from_cache = stored.has_value()};
+  if (stored) return Json::parse(*stored).get<EnergyModel>();
   for (size_t c = 0; c < component_names.size(); ++c) {
-    const auto columns = features(static_cast<Component>(c));
-    Eigen::MatrixXd a(static_cast<Eigen::Index>(counts.size()), static_cast<Eigen::Index>(columns.size()));
-    Eigen::VectorXd scale = Eigen::VectorXd::Zero(a.cols()), target(a.rows());
-    for (Eigen::Index i = 0; i < a.rows(); ++i) {
-      const EnergyBreakdown energy = energy_of(data.records[static_cast<size_t>(i)], fit.neurons_per_bias);
-      const double joule = relative_to(energy, c);
-      target[i] = energy.joule[c] / joule;
-      for (Eigen::Index f = 0; f < a.cols(); ++f) a(i, f) = counts[static_cast<size_t>(i)].*columns[static_cast<size_t>(f)].count / joule;
-    }
+    const auto features = energy_features(static_cast<Component>(c));
+    const auto [a, target] = energy_equations(static_cast<Component>(c), counts, energies);
+    Eigen::VectorXd scale = Eigen::VectorXd::Zero(a.cols());
     for (Eigen::Index f = 0; f < a.cols(); ++f) scale[f] = std::max(a.col(f).norm(), 1e-300);
     const Eigen::MatrixXd scaled = a * scale.cwiseInverse().asDiagonal();
     const Eigen::VectorXd x = scaled.colPivHouseholderQr().solve(target).cwiseQuotient(scale);
-    for (Eigen::Index f = 0; f < a.cols(); ++f) fit.component[c].*columns[static_cast<size_t>(f)].coefficient = x[f];
+    for (Eigen::Index f = 0; f < a.cols(); ++f) fit.component[c].*features[static_cast<size_t>(f)].coefficient = x[f];
   }
+  if (cache) cache->store("calibration_stages", key, Json(fit).dump());
   return fit;
 }
 

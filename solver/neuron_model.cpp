@@ -1,7 +1,11 @@
 #include "solver/neuron_model.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+
+#include "core/units.hpp"
 
 namespace mho::solver {
 namespace {
@@ -33,8 +37,8 @@ double leakage(const NeuronModel& m, double line) {
 void to_json(Json& json, const NeuronModel& m) {
   json = Json{{"circuit", table_to_json(m.circuit)}, {"transistor", table_to_json(m.transistor)}, {"neuron", table_to_json(m.neuron)},
               {"fall", table_to_json(m.fall)}, {"program", m.program},
-              {"range", Json{{"rows", {m.min_rows, m.max_rows}}, {"v_read", quantity(m.max_v_read, "V")},
-                             {"v_integrated", quantity(m.max_abs_v_integrated, "V")}}}};
+              {"range", Json{{"rows", {m.min_rows, m.max_rows}}, {"v_read", quantity(m.max_v_read, "V")}, {"min_v_read", quantity(m.min_v_read, "V")},
+                             {"v_decrement", Json{{"value", {m.min_v_decrement, m.max_v_decrement}}, {"unit", "V"}}}, {"v_integrated", quantity(m.max_abs_v_integrated, "V")}}}};
 }
 
 void from_json(const Json& json, NeuronModel& m) {
@@ -48,6 +52,34 @@ void from_json(const Json& json, NeuronModel& m) {
   m.max_rows = range.at("rows").at(1).get<double>();
   m.max_v_read = range.at("v_read").at("value").get<double>();
   m.max_abs_v_integrated = range.at("v_integrated").at("value").get<double>();
+  if (!range.contains("v_decrement")) return;  // files of older versions do not say
+  m.min_v_read = range.at("min_v_read").at("value").get<double>();
+  m.min_v_decrement = range.at("v_decrement").at("value").at(0).get<double>();
+  m.max_v_decrement = range.at("v_decrement").at("value").at(1).get<double>();
+}
+
+std::string outside_of_fit(const NeuronModel& model, const ModelUse& use) {
+  std::string text;
+  const auto add = [&](const std::string& item) { text += (text.empty() ? "" : ", ") + item; };
+  const auto check = [&](const char* what, const std::vector<double>& values, double low, double high, double factor, const char* unit) {
+    if (values.empty() || high <= 0) return;
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    const double margin = 0.03 * (high - low);
+    for (const double worst : {*most > high + margin ? *most : 0.0, *least < low - margin ? *least : 0.0})
+      if (worst != 0.0) add(fmt::format("{} {:.4g}{} (fit: {:.4g} to {:.4g}{})", what, factor * worst, unit, factor * low, factor * high, unit));
+  };
+  check("rows", use.rows, model.min_rows, model.max_rows, 1.0, "");
+  check("read voltage", use.v_read, model.min_v_read, model.max_v_read, 1e3, " mV");
+  check("decrement", use.v_decrement, model.min_v_decrement, model.max_v_decrement, 1e3, " mV");
+  check("integrated voltage", use.v_integrated, -model.max_abs_v_integrated, model.max_abs_v_integrated, 1e3, " mV");
+  if (use.circuit)
+    for (const Parameter<circuits::CircuitParams>& p : ParameterTable<circuits::CircuitParams>::table)
+      if (use.circuit->*p.member != model.circuit.*p.member)
+        add(fmt::format("{} {} (fit: {})", p.key, format_quantity(use.circuit->*p.member, p.unit), format_quantity(model.circuit.*p.member, p.unit)));
+  if (use.program && *use.program != model.program) add("another control program than the fit's");
+  if (use.corner != "tt") add(fmt::format("corner {} (fit: tt)", use.corner));
+  if (use.temperature != 27) add(fmt::format("{:g} °C (fit: 27 °C)", use.temperature));
+  return text.empty() ? "" : "the calibrated neuron is used outside of its fit: " + text;
 }
 
 }  // namespace mho::solver

@@ -2,6 +2,7 @@
 // circuit constants, which are copied from the netlist's parameters.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "circuits/conversion_data.hpp"
 #include "core/json_file.hpp"
@@ -70,9 +71,21 @@ struct NeuronModel {
   NeuronParams neuron;
   FallParams fall;
   std::string program;                   // text of the control program that the records were made with
-  // Range of what the fit saw; using the model outside is reported, not refused.
-  double min_rows = 0, max_rows = 0, max_v_read = 0, max_abs_v_integrated = 0;
+  // Range of what the fit saw; using the model outside is reported (outside_of_fit), not refused. Zeros: not known.
+  double min_rows = 0, max_rows = 0, min_v_read = 0, max_v_read = 0, min_v_decrement = 0, max_v_decrement = 0, max_abs_v_integrated = 0;
 };
+
+// How a calibrated neuron is used, as far as it is known; what is left empty is not looked at. Its fits saw nominal transistors at 27 °C.
+struct ModelUse {
+  std::vector<double> rows, v_read, v_decrement, v_integrated;  // [1], [V]
+  const circuits::CircuitParams* circuit = nullptr;
+  const std::string* program = nullptr;                         // text
+  std::string corner = "tt";
+  double temperature = 27;                                      // [°C]
+};
+// What of a use lies outside of what the fit saw: one line with its values and the ranges, empty when nothing does. A plan comes near its ends but not onto them, so three hundredths of a
+// range beyond either end count as inside.
+std::string outside_of_fit(const NeuronModel& model, const ModelUse& use);
 
 // Pinch-off voltage [V, relative to VREF] of the select transistors at word line voltage `w` [V]: v_pinch − d/n − curve · d², d = wl_high − w.
 double pinch_off(const NeuronModel& model, double w);
@@ -102,7 +115,7 @@ struct ParameterTable<solver::FallParams> {
       {"c_channel", &P::c_channel, "F", 1e-17, 1e-13, "gate to channel"},
       {"c_overlap", &P::c_overlap, "F", 0, 1e-14, "gate to the channel end at the line"},
       {"c_overlap_m", &P::c_overlap_m, "F", 0, 1e-14, "gate to the channel end at the cell"},
-      {"c_m", &P::c_m, "F", 1e-17, 1e-14, "node between cell and transistor"},
+      {"c_m", &P::c_m, "F", 1e-16, 1e-14, "node between cell and transistor"},
       {"n", &P::n, "1", 1, 3, "slope factor"},
       {"curve", &P::curve, "1/V", -1, 1, "curvature of pinch-off against the word line"},
       {"phi", &P::phi, "V", 0.01, 0.1, "thermal voltage of the turn-off"},

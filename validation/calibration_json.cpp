@@ -13,6 +13,11 @@ void read_summary(const Json& json, ErrorSummary& s) {
   json.at("code_off_by_more").get_to(s.code_off_by_more);
   json.at("code_range_used").get_to(s.code_range_used);
   json.at("energy_total_rms").get_to(s.energy_total_rms);
+  // Files of older versions do not have these.
+  s.v_relative = json.value("v_relative", 0.0);
+  s.v_absolute_relative = json.value("v_absolute_relative", 0.0);
+  s.energy_absolute_relative = json.value("energy_absolute_relative", 0.0);
+  s.latency_absolute_relative = json.value("latency_absolute_relative", 0.0);
   for (size_t c = 0; c < 6; ++c) s.energy_rms[c] = json.at("energy_rms").at(std::string(solver::component_names[c])).get<double>();
 }
 
@@ -21,7 +26,9 @@ void read_summary(const Json& json, ErrorSummary& s) {
 void to_json(Json& json, const ErrorSummary& s) {
   json = Json{{"conversions", s.conversions}, {"v_rms", quantity(s.v_rms, "LSB")}, {"v_worst", quantity(s.v_worst, "LSB")},
               {"equal_share", s.equal_share}, {"clear", s.clear}, {"code_off_by_one", s.code_off_by_one},
-              {"code_off_by_more", s.code_off_by_more}, {"code_range_used", s.code_range_used}, {"energy_total_rms", s.energy_total_rms}};
+              {"code_off_by_more", s.code_off_by_more}, {"code_range_used", s.code_range_used}, {"v_relative", s.v_relative},
+              {"v_absolute_relative", s.v_absolute_relative}, {"energy_total_rms", s.energy_total_rms}, {"energy_absolute_relative", s.energy_absolute_relative},
+              {"latency_absolute_relative", s.latency_absolute_relative}};
   for (size_t c = 0; c < 6; ++c) json["energy_rms"][std::string(solver::component_names[c])] = s.energy_rms[c];
 }
 
@@ -39,9 +46,11 @@ void from_json(const Json& json, PhaseEnergy& p) {
 void to_json(Json& json, const Calibration& c) {
   const solver::FitReport& f = c.fit;
   const WaveformPair& w = c.example;
+  Json stages = Json::array();
+  for (const solver::FitStage& stage : f.stages)
+    stages.push_back({{"stage", stage.name}, {"rms", quantity(stage.rms, "V")}, {"points", stage.points}, {"iterations", stage.iterations}});
   json = Json{{"neuron", c.neuron}, {"energy", c.energy},
-              {"fit", Json{{"line_rms", quantity(f.line_rms, "V")}, {"fall_rms", quantity(f.fall_rms, "V")}, {"neuron_rms", quantity(f.neuron_rms, "V")},
-                           {"line_points", f.line_points}, {"fall_points", f.fall_points}, {"neuron_points", f.neuron_points}, {"latch_bracket", quantity(f.latch.bracket, "V")}, {"latch_decisions", f.latch.decisions}, {"latch_wrong", f.latch.wrong}, {"iterations", f.iterations}}},
+              {"fit", Json{{"stages", stages}, {"latch_bracket", quantity(f.latch.bracket, "V")}, {"latch_decisions", f.latch.decisions}, {"latch_wrong", f.latch.wrong}}}, {"covariance", c.covariance},
               {"fitted", c.fitted}, {"unseen", c.unseen}, {"failures", c.failures}, {"phases", c.phases},
               {"example", Json{{"t_ngspice", w.t_ngspice}, {"out_ngspice", w.out_ngspice}, {"line_ngspice", w.line_ngspice}, {"t_ode", w.t_ode},
                                {"out_ode", w.out_ode}, {"line_ode", w.line_ode}, {"rows", w.rows}, {"code_ngspice", w.code_ngspice}, {"code_ode", w.code_ode}}}};
@@ -51,16 +60,12 @@ void from_json(const Json& json, Calibration& c) {
   json.at("neuron").get_to(c.neuron);
   json.at("energy").get_to(c.energy);
   const Json& f = json.at("fit");
-  c.fit.line_rms = f.at("line_rms").at("value").get<double>();
-  c.fit.fall_rms = f.at("fall_rms").at("value").get<double>();
-  c.fit.neuron_rms = f.at("neuron_rms").at("value").get<double>();
-  f.at("line_points").get_to(c.fit.line_points);
-  f.at("fall_points").get_to(c.fit.fall_points);
-  f.at("neuron_points").get_to(c.fit.neuron_points);
+  for (const Json& stage : f.value("stages", Json::array()))
+    c.fit.stages.push_back({.name = stage.at("stage"), .rms = stage.at("rms").at("value"), .points = stage.at("points"), .iterations = stage.at("iterations")});
+  if (json.contains("covariance")) json.at("covariance").get_to(c.covariance);
   c.fit.latch.bracket = f.at("latch_bracket").at("value").get<double>();
   f.at("latch_decisions").get_to(c.fit.latch.decisions);
   f.at("latch_wrong").get_to(c.fit.latch.wrong);
-  f.at("iterations").get_to(c.fit.iterations);
   read_summary(json.at("fitted"), c.fitted);
   read_summary(json.at("unseen"), c.unseen);
   json.at("failures").get_to(c.failures);
@@ -75,6 +80,10 @@ void from_json(const Json& json, Calibration& c) {
   w.at("rows").get_to(c.example.rows);
   w.at("code_ngspice").get_to(c.example.code_ngspice);
   w.at("code_ode").get_to(c.example.code_ode);
+}
+
+void to_json(Json& json, const CarriedUncertainty& u) {
+  json = Json{{"draws", u.draws}, {"conversions", u.conversions}, {"v_rms", quantity(u.v_rms, "LSB")}, {"codes_changed", u.codes_changed}, {"energy", u.energy}, {"energy_mean", u.energy_mean}};
 }
 
 void to_json(Json& json, const NeuronValidation& v) {

@@ -14,13 +14,24 @@ double provisional_trim(double rows, const circuits::CircuitParams& circuit) {
 
 namespace {
 
-int draw_rows(RandomStream& random, const PlanOptions& options) {
-  const double span = std::log(static_cast<double>(options.max_rows) / options.min_rows);
-  return 2 * static_cast<int>(std::lround(0.5 * options.min_rows * std::exp(span * random.uniform())));
-}
+// What places a run among all that can be run; whatever else a column has is drawn for each row.
+enum class Axis : size_t { rows, kind, v_read, lean, sparse, density, multiplier, trim, range, aim };
+constexpr size_t line_axes = 3, conversion_axes = 10;
+
+// Where a run lies on each axis: a point of the space-filling sequence for runs of a fit, draws from the run's own stream for all others.
+class Placement {
+ public:
+  // Without a point: at random.
+  Placement(RandomStream& random, UnitPoint point) : random_(random), point_(std::move(point)) {}
+  double operator[](Axis axis) { return point_.empty() ? random_.uniform() : point_[static_cast<size_t>(axis)]; }
+
+ private:
+  RandomStream& random_;
+  UnitPoint point_;
+};
 
 enum class Kind { uniform, low, pairs, matrix };
-Kind draw_kind(RandomStream& random) { return static_cast<Kind>(random.below(4)); }
+Kind kind_at(double u) { return static_cast<Kind>(4.0 * u); }
 
 // Conductances of one pair of rows [S]; the stronger cell of a differential pair is the second one when `second`.
 std::array<double, 2> draw_pair(RandomStream& random, Kind kind, bool second) {
@@ -42,15 +53,20 @@ std::array<double, 2> draw_pair(RandomStream& random, Kind kind, bool second) {
 
 }  // namespace
 
+UnitPoint conversion_plan_point(std::uint64_t seed, std::uint32_t index) { return sobol_point(seed, 0, index, conversion_axes, Purpose::calibration_plan); }
+UnitPoint line_plan_point(std::uint64_t seed, std::uint32_t index) { return sobol_point(seed, 1, index, line_axes, Purpose::calibration_plan); }
+
 circuits::ColumnInput random_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit,
                                     const PlanOptions& options) {
   RandomStream random(seed, 0, 0, index, purpose);
+  Placement at(random, purpose == Purpose::calibration_plan ? conversion_plan_point(seed, index) : UnitPoint{});
   circuits::ColumnInput input;
-  const int rows = draw_rows(random, options);
-  const Kind kind = draw_kind(random);
+  const double span = std::log(static_cast<double>(options.max_rows) / options.min_rows);
+  const int rows = 2 * static_cast<int>(std::lround(0.5 * options.min_rows * std::exp(span * at[Axis::rows])));
+  const Kind kind = kind_at(at[Axis::kind]);
   const int full = (1 << options.bits) - 1;
-  const double drive = 1.6 * random.uniform() - 0.8;                           // how far the inputs lean to one sign
-  const double density = random.below(2) == 0 ? 1.0 : 0.1 + 0.9 * random.uniform();  // of rows with an input
+  const double drive = 1.6 * at[Axis::lean] - 0.8;                                         // how far the inputs lean to one sign
+  const double density = at[Axis::sparse] < 0.5 ? 1.0 : 0.1 + 0.9 * at[Axis::density];  // of rows with an input
   input.levels.assign(static_cast<size_t>(options.bits), {});
   double sum_g = 0.0, sum_gx = 0.0;
   const auto draw_code = [&] {
@@ -72,13 +88,13 @@ circuits::ColumnInput random_column(std::uint64_t seed, std::uint32_t index, Pur
     }
   }
   circuits::ReadPoint& point = input.point;
-  point.v_read = 0.2 + 0.3 * random.uniform();
-  point.pulse_multiplier = 1 + static_cast<int>(random.below(2));
-  point.v_trim = provisional_trim(rows, circuit) + 0.06 * (random.uniform() - 0.5);
-  point.max_code = random.below(4) == 0 ? 2 * options.max_code + 1 : options.max_code;
+  point.v_read = 0.2 + 0.3 * at[Axis::v_read];
+  point.pulse_multiplier = at[Axis::multiplier] < 0.5 ? 1 : 2;
+  point.v_trim = provisional_trim(rows, circuit) + 0.06 * (at[Axis::trim] - 0.5);
+  point.max_code = at[Axis::range] < 0.25 ? 2 * options.max_code + 1 : options.max_code;
   // Aim the code anywhere in the range; the decrement stays within what the chip can set.
   const double signal = std::abs(sum_gx / sum_g) * point.v_read * point.pulse_multiplier;
-  const double aim = (0.05 + 0.95 * random.uniform()) * point.max_code;
+  const double aim = (0.05 + 0.95 * at[Axis::aim]) * point.max_code;
   point.v_decrement = std::clamp(0.9 * signal / aim, 0.03, 0.08);
   return input;
 }
@@ -86,10 +102,11 @@ circuits::ColumnInput random_column(std::uint64_t seed, std::uint32_t index, Pur
 circuits::ColumnInput random_line_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit,
                                          const PlanOptions& options, int pulses) {
   RandomStream random(seed, 0, 1, index, purpose);
+  Placement at(random, purpose == Purpose::calibration_plan ? line_plan_point(seed, index) : UnitPoint{});
   circuits::ColumnInput input;
   // Uniform: what the falling word lines do grows with the rows, and so does what is left over by a poor fit.
-  const int rows = 2 * static_cast<int>(std::lround(0.5 * (options.min_rows + (options.max_rows - options.min_rows) * random.uniform())));
-  const Kind kind = draw_kind(random);
+  const int rows = 2 * static_cast<int>(std::lround(0.5 * (options.min_rows + (options.max_rows - options.min_rows) * at[Axis::rows])));
+  const Kind kind = kind_at(at[Axis::kind]);
   for (int row = 0; row < rows; row += 2)
     for (const double g : draw_pair(random, kind, random.below(2) == 1)) input.conductance.push_back(g);
   for (int k = 0; k < pulses; ++k) {
@@ -102,7 +119,7 @@ circuits::ColumnInput random_line_column(std::uint64_t seed, std::uint32_t index
     }
     input.levels.push_back(std::move(levels));
   }
-  input.point = {.v_read = 0.1 + 0.4 * random.uniform(), .v_trim = provisional_trim(rows, circuit), .max_code = 1};
+  input.point = {.v_read = 0.1 + 0.4 * at[Axis::v_read], .v_trim = provisional_trim(rows, circuit), .max_code = 1};
   return input;
 }
 

@@ -1,11 +1,12 @@
-// Which conversions to run: random columns that spread rows, conductances, inputs and operating points. Drawn from a seed; calibration and validation use
-// different purposes of the random stream, so no column is in both.
+// Which conversions to run: columns that spread rows, conductances, inputs and operating points. Those of Purpose::calibration_plan lie on a space-filling sequence over these axes, which covers
+// them better than as many random columns; those of every other purpose are drawn at random, because they judge. No column is of two purposes.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 #include "circuits/conversion_data.hpp"
 #include "core/random.hpp"
+#include "validation/space_filling.hpp"
 
 namespace mho::validation {
 
@@ -19,6 +20,11 @@ struct PlanOptions {
 // distributed weights with the spread of programming and relaxation); inputs dense or sparse; and the decrement such that codes spread over the range.
 circuits::ColumnInput random_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit,
                                     const PlanOptions& options);
+
+// Where column `index` of a calibration lies on the axes of the plan, each from 0 to 1: rows, kind of conductances, read voltage, and for conversions lean and density of the inputs, multiplier,
+// trim, largest code and the code that is aimed at.
+UnitPoint conversion_plan_point(std::uint64_t seed, std::uint32_t index);
+UnitPoint line_plan_point(std::uint64_t seed, std::uint32_t index);
 
 // Rows drawn uniformly and the same kinds of conductances, under `pulses` unrelated patterns of levels: for runs that only pulse the word lines (netlists/programs/line_pulses.toml).
 circuits::ColumnInput random_line_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit,

@@ -30,6 +30,19 @@ ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const cir
   return run_conversions(setups, settings, cache);
 }
 
+ConversionRuns find_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings,
+                                const Cache& cache) {
+  ConversionRuns runs;
+  for (const circuits::ColumnInput& input : inputs) {
+    runs.records.emplace_back();
+    if (const auto stored = cache.find("conversions", key_of(circuits::column_setup(circuit, program, input), settings.ngspice))) {
+      runs.records.back() = Json::parse(*stored).get<circuits::ConversionRecord>();
+      ++runs.from_cache;
+    }
+  }
+  return runs;
+}
+
 ConversionRuns run_conversions(const std::vector<circuits::ConversionSetup>& inputs, const RunSettings& settings, const Cache& cache) {
   const auto options = [&](size_t i) -> const circuits::ConversionOptions& { return settings.each.empty() ? settings.ngspice : settings.each.at(i); };
   const spice::SweepCases cases{inputs.size(), [&](size_t i) { return key_of(inputs[i], options(i)); },

@@ -27,6 +27,9 @@ struct ConversionRuns {
 
 // Any setups, each with its own circuit and program. Failures do not stop the others, and are repeated only on request: a record at safer settings errs by more than what is fitted to it. Throws NetlistError when every run that was tried is refused as bad input.
 ConversionRuns run_conversions(const std::vector<circuits::ConversionSetup>& setups, const RunSettings& settings, const Cache& cache);
+// Of the same runs those that are in the cache; nothing is run.
+ConversionRuns find_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program, const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings,
+                                const Cache& cache);
 // Columns by one program. Failures do not stop the others. Throws NetlistError when every run that was tried is refused as bad input.
 ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program,
                                const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings, const Cache& cache);

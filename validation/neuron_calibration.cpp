@@ -18,7 +18,6 @@
 #include "solver/energy_fit.hpp"
 #include "solver/neuron_ode.hpp"
 #include "validation/conversion_plan.hpp"
-#include "validation/conversion_runs.hpp"
 
 namespace mho::validation {
 namespace {
@@ -56,22 +55,9 @@ CalibrationData collect(const std::vector<ColumnInput>& inputs, const Conversion
   return data;
 }
 
-std::vector<ColumnInput> plan(const CalibrationSettings& s, int count, Purpose purpose) {
-  std::vector<ColumnInput> inputs;
-  for (int i = 0; i < count; ++i) inputs.push_back(random_column(s.seed, static_cast<std::uint32_t>(i), purpose, s.circuit, {}));
-  return inputs;
-}
-
 // Runs that only pulse the word lines.
 constexpr const char* line_program = "netlists/programs/line_pulses.toml";
 constexpr int pulses_per_run = 8;
-
-std::vector<ColumnInput> line_plan(const CalibrationSettings& s) {
-  std::vector<ColumnInput> inputs;
-  for (int i = 0; i < s.line_runs; ++i)
-    inputs.push_back(random_line_column(s.seed, static_cast<std::uint32_t>(i), Purpose::calibration_plan, s.circuit, {}, pulses_per_run));
-  return inputs;
-}
 
 // Collects the differences between records of ngspice and what another form makes of the same inputs.
 class Comparison {
@@ -96,7 +82,10 @@ class Comparison {
     summary_.code_off_by_more += difference > 1;
     lowest_ = std::min(lowest_, static_cast<double>(truth.code) / input.point.max_code);
     highest_ = std::max(highest_, static_cast<double>(truth.code) / input.point.max_code);
+    v_truth_.push_back(truth.v_integrated / unit);
+    if (std::abs(truth.v_integrated) >= unit) v_share_.push_back(v * unit / std::abs(truth.v_integrated));
     energy_total_.push_back(other_energy.total() / truth_energy.total() - 1.0);
+    latency_.push_back(std::abs(other.duration / truth.duration - 1.0));
     for (size_t c = 0; c < 6; ++c) energy_[c].push_back((other_energy.joule[c] - truth_energy.joule[c]) / solver::relative_to(truth_energy, c));
   }
   ErrorSummary finish() {
@@ -104,6 +93,13 @@ class Comparison {
     summary_.v_rms = rms(v_error_);
     summary_.equal_share = summary_.clear > 0 ? static_cast<double>(equal_clear_) / summary_.clear : 1.0;
     summary_.code_range_used = 0.5 * (highest_ - lowest_);
+    const auto mean_of = [](const std::vector<double>& x) { return x.empty() ? 0.0 : mean(x); };
+    std::vector<double> energy_size;
+    for (const double e : energy_total_) energy_size.push_back(std::abs(e));
+    summary_.v_relative = v_error_.empty() ? 0.0 : summary_.v_rms / rms(v_truth_);
+    summary_.v_absolute_relative = mean_of(v_share_);
+    summary_.energy_absolute_relative = mean_of(energy_size);
+    summary_.latency_absolute_relative = mean_of(latency_);
     summary_.energy_total_rms = rms(energy_total_);
     for (size_t c = 0; c < 6; ++c) summary_.energy_rms[c] = rms(energy_[c]);
     return summary_;
@@ -112,7 +108,7 @@ class Comparison {
  private:
   const solver::NeuronModel& model_;
   circuits::ControlProgram program_;
-  std::vector<double> v_error_, energy_total_;
+  std::vector<double> v_error_, v_truth_, v_share_, energy_total_, latency_;
   std::array<std::vector<double>, 6> energy_;
   ErrorSummary summary_;
   int equal_clear_ = 0;
@@ -179,7 +175,7 @@ WaveformPair waveform_pair(const CalibrationSettings& s, const solver::NeuronMod
 }
 
 CacheKey calibration_key(const CalibrationSettings& s, const std::string& program_text) {
-  CacheKey key("calibration 8");  // raised whenever the fit computes something else from the same conversions
+  CacheKey key("calibration 9");  // raised whenever the fit computes something else from the same conversions
   for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
   key.add("netlist", circuits::subcircuit_text()).add("program", program_text).add("seed", static_cast<std::int64_t>(s.seed));
   key.add("lines", std::int64_t{s.line_runs}).add("line program", read_text_file(data_path(line_program))).add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("options", circuits::ngspice_options(run_settings(s, "", s.tolerance).ngspice));
@@ -202,12 +198,31 @@ CalibrationSettings read_calibration_settings(TomlFile& file, const std::string&
   return s;
 }
 
+std::vector<PlannedRuns> planned_runs(const CalibrationSettings& s) {
+  const circuits::ControlProgram program = circuits::read_control_program(program_path(s.program));
+  PlannedRuns lines{"pulses of the word lines", circuits::read_control_program(data_path(line_program)), run_settings(s, "ngspice, pulses of the word lines", s.tolerance), {}, {}, false};
+  PlannedRuns fit{"conversions to fit", program, run_settings(s, "ngspice, conversions to fit", s.tolerance), {}, {}};
+  PlannedRuns unseen{"unseen conversions", program, run_settings(s, "ngspice, unseen conversions", s.tolerance), {}, {}};
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(s.line_runs); ++i) {
+    lines.inputs.push_back(random_line_column(s.seed, i, Purpose::calibration_plan, s.circuit, {}, pulses_per_run));
+    lines.coordinates.push_back(line_plan_point(s.seed, i));
+  }
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(s.fit_conversions); ++i) {
+    fit.inputs.push_back(random_column(s.seed, i, Purpose::calibration_plan, s.circuit, {}));
+    fit.coordinates.push_back(conversion_plan_point(s.seed, i));
+  }
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(s.unseen_conversions); ++i)
+    unseen.inputs.push_back(random_column(s.seed, i, Purpose::validation_plan, s.circuit, {}));
+  return {std::move(lines), std::move(fit), std::move(unseen)};
+}
+
 std::optional<Calibration> find_calibration(const CalibrationSettings& s, const Cache& cache) {
   const auto stored = cache.find("calibrations", calibration_key(s, read_text_file(program_path(s.program))));
   if (!stored) return std::nullopt;
   try {
     Calibration result = Json::parse(*stored).get<Calibration>();
     result.from_cache = true;
+    for (solver::FitStage& stage : result.fit.stages) stage.from_cache = true;
     return result;
   } catch (const Json::exception&) {
     return std::nullopt;  // written by another version: fit again
@@ -222,23 +237,21 @@ Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   if (auto stored = find_calibration(s, cache)) return *std::move(stored);
   const CacheKey key = calibration_key(s, text);
   Calibration result;
-  const auto fit_inputs = plan(s, s.fit_conversions, Purpose::calibration_plan);
-  const auto unseen_inputs = plan(s, s.unseen_conversions, Purpose::validation_plan);
-  const auto line_inputs = line_plan(s);
-  solver::LineRuns lines{circuits::read_control_program(data_path(line_program)), {}};
-  const auto line_runs = run_conversions(s.circuit, lines.program, line_inputs, run_settings(s, "ngspice, pulses of the word lines", s.tolerance), cache);
-  lines.data = collect(line_inputs, line_runs, result.failures);
-  const auto fit_runs = run_conversions(s.circuit, program, fit_inputs, run_settings(s, "ngspice, conversions to fit", s.tolerance), cache);
-  const auto unseen_runs = run_conversions(s.circuit, program, unseen_inputs, run_settings(s, "ngspice, unseen conversions", s.tolerance), cache);
-  const CalibrationData fit_data = collect(fit_inputs, fit_runs, result.failures), unseen = collect(unseen_inputs, unseen_runs, result.failures);
+  const std::vector<PlannedRuns> planned = planned_runs(s);
+  std::vector<CalibrationData> done;
+  for (const PlannedRuns& p : planned) done.push_back(collect(p.inputs, run_conversions(s.circuit, p.program, p.inputs, p.settings, cache), result.failures));
+  const solver::LineRuns lines{planned[0].program, std::move(done[0])};
+  const CalibrationData &fit_data = done[1], &unseen = done[2];
 
   solver::NeuronModel start;
   start.circuit = s.circuit;
   start.program = text;
   solver::CalibrationOptions options;
   options.threads = s.workers;
+  options.cache = &cache;
   result.neuron = solver::calibrate_neuron(start, program, fit_data, lines, options, &result.fit);
-  result.energy = solver::fit_energy(result.neuron, program, fit_data);
+  result.energy = solver::fit_energy(result.neuron, program, fit_data, &cache, &result.fit.stages.emplace_back());
+  result.covariance = solver::covariance_of(result.neuron, result.energy, result.fit, program, fit_data, lines, s.workers);
   result.phases = phase_energies(program, fit_data, result.energy.neurons_per_bias);
   result.fitted = judge(result.neuron, result.energy, program, fit_data, s.workers);
   result.unseen = judge(result.neuron, result.energy, program, unseen, s.workers);
@@ -247,6 +260,46 @@ Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   if (!unseen.inputs.empty()) result.example = waveform_pair(s, result.neuron, program, unseen.inputs.front());
   cache.store("calibrations", key, Json(result).dump());
   return result;
+}
+
+CarriedUncertainty carry_uncertainty(const Calibration& c, const std::vector<ColumnInput>& inputs, int draws, std::uint64_t seed, int threads) {
+  const circuits::ControlProgram program = circuits::parse_control_program(c.neuron.program, "control program of the calibration");
+  struct Outcome {
+    double v = 0, joule = 0;  // [V], [J]
+    int code = 0;
+  };
+  // Row 0 is the fitted model, the others are draws.
+  const size_t models = static_cast<size_t>(draws) + 1, n = inputs.size();
+  std::vector<std::pair<solver::NeuronModel, solver::EnergyModel>> model{{c.neuron, c.energy}};
+  for (int d = 0; d < draws; ++d) model.push_back(solver::draw_model(c.neuron, c.energy, c.covariance, seed, static_cast<std::uint32_t>(d)));
+  std::vector<Outcome> outcomes(models * n);
+  parallel_for(outcomes.size(), threads, [&](size_t k) {
+    const auto& [neuron, energy] = model[k / n];
+    const ColumnInput& input = inputs[k % n];
+    const ConversionRecord record = solver::simulate_conversion(neuron, program, input).record;
+    outcomes[k] = {record.v_integrated, energy.energy(solver::events_of(neuron, program, input, record)).total(), record.code};
+  });
+  CarriedUncertainty u{.draws = draws, .conversions = static_cast<int>(n)};
+  double nominal = 0, mean_square = 0;
+  for (size_t i = 0; i < n; ++i) nominal += outcomes[i].joule;
+  for (size_t m = 1; m < models; ++m) {
+    double total = 0;
+    for (size_t i = 0; i < n; ++i) {
+      const Outcome &fitted = outcomes[i], &drawn = outcomes[m * n + i];
+      const double v = (drawn.v - fitted.v) / solver::lsb(c.neuron.circuit, inputs[i].point), e = drawn.joule / fitted.joule - 1.0;
+      u.v_rms += v * v;
+      u.energy += e * e;
+      u.codes_changed += drawn.code != fitted.code;
+      total += drawn.joule;
+    }
+    mean_square += (total / nominal - 1.0) * (total / nominal - 1.0);
+  }
+  const double count = static_cast<double>(n) * draws;
+  u.v_rms = std::sqrt(u.v_rms / count);
+  u.energy = std::sqrt(u.energy / count);
+  u.codes_changed /= count;
+  u.energy_mean = std::sqrt(mean_square / draws);
+  return u;
 }
 
 NeuronValidation validate_neuron(const CalibrationSettings& s, const Calibration& calibration, int random_conversions,

@@ -9,8 +9,11 @@
 #include "core/cache.hpp"
 #include "core/toml_file.hpp"
 #include "solver/calibrate.hpp"
+#include "solver/calibration_covariance.hpp"
 #include "solver/energy_model.hpp"
 #include "solver/neuron_model.hpp"
+#include "validation/conversion_runs.hpp"
+#include "validation/space_filling.hpp"
 
 namespace mho::validation {
 
@@ -35,7 +38,11 @@ struct ErrorSummary {
   int clear = 0;                        // how many those are
   int code_off_by_one = 0, code_off_by_more = 0;
   double code_range_used = 0;           // (largest − smallest code)/(2 max_code)
+  double v_relative = 0;                // [1] rms error of the integrated voltage over its rms
+  double v_absolute_relative = 0;       // [1] mean of |error/integrated voltage| where that is at least one LSB
   double energy_total_rms = 0;          // [1] relative
+  double energy_absolute_relative = 0;  // [1] mean of |relative error| of a conversion's energy
+  double latency_absolute_relative = 0; // [1] mean of |relative error| of a conversion's duration
   std::array<double, 6> energy_rms{};   // [1] by component, relative to its energy or to 1 % of the conversion's if that is more
 };
 void to_json(Json& json, const ErrorSummary& summary);
@@ -57,6 +64,7 @@ struct Calibration {
   solver::NeuronModel neuron;
   solver::EnergyModel energy;
   solver::FitReport fit;
+  solver::CalibrationCovariance covariance;  // without parameters in files of older versions
   ErrorSummary fitted, unseen;
   std::vector<PhaseEnergy> phases;
   WaveformPair example;
@@ -68,10 +76,33 @@ void from_json(const Json& json, PhaseEnergy& energy);
 void to_json(Json& json, const Calibration& calibration);
 void from_json(const Json& json, Calibration& calibration);
 
+// One set of ngspice runs that a calibration wants, and where its runs lie on the axes of the plan when these fill them on purpose.
+struct PlannedRuns {
+  std::string name;
+  circuits::ControlProgram program;
+  RunSettings settings;
+  std::vector<circuits::ColumnInput> inputs;
+  std::vector<UnitPoint> coordinates;  // one per input; empty for inputs that are drawn at random
+  bool converts = true;                // whole conversions, not only pulses of the word lines
+};
+// Pulses of the word lines, conversions to fit and conversions that judge.
+std::vector<PlannedRuns> planned_runs(const CalibrationSettings& settings);
+
 // Runs (or takes from the cache) everything that step "calibrate" needs. Progress on stderr. Throws NumericalError when more than a tenth of the conversions fail.
 Calibration calibrate(const CalibrationSettings& settings, const Cache& cache);
 // The same from the cache alone; empty when these settings have not been calibrated.
 std::optional<Calibration> find_calibration(const CalibrationSettings& settings, const Cache& cache);
+
+// What the errors of the parameters do to conversions: drawn models beside the fitted one on the same inputs, nothing from ngspice. All are one standard deviation over the draws.
+struct CarriedUncertainty {
+  int draws = 0, conversions = 0;
+  double v_rms = 0;          // [LSB] integrated voltage
+  double codes_changed = 0;  // [1] share
+  double energy = 0;         // [1] of one conversion, rms over conversions
+  double energy_mean = 0;    // [1] of the mean over the conversions: what does not average out
+};
+void to_json(Json& json, const CarriedUncertainty& u);
+CarriedUncertainty carry_uncertainty(const Calibration& calibration, const std::vector<circuits::ColumnInput>& inputs, int draws, std::uint64_t seed, int threads);
 
 // `mho validate neuron`: unseen conversions, half random columns and half columns given by the caller (mapped network with its activations); the same at 10 times tighter
 // tolerance for `floor_conversions` of them.

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "cli/job/tables.hpp"
 
 namespace mho::job {
@@ -33,6 +35,23 @@ std::string calibration_table(const validation::Calibration& c) {
   return text;
 }
 
+std::string parameters_table(const validation::Calibration& c) {
+  std::string text = "stages of the fit\n";
+  for (const solver::FitStage& s : c.fit.stages)
+    text += fmt::format("  {:<22}{:>8}  {:>6} points{}\n", s.name + ":", s.from_cache ? "cached" : "fitted", s.points, s.rms > 0 ? fmt::format(", residual {:.3f} mV rms", 1e3 * s.rms) : "");
+  text += fmt::format("  {:<22}{:>8}  {:>6} decisions\n\n", "latch:", "counted", c.fit.latch.decisions);
+  if (c.covariance.parameters.empty()) return text;
+  text += fmt::format("{:<28}{:>14}{:>14}{:>10}{:>14}\n{:<28}{:>14}{:>14}{:>10}{:>14}\n", "parameter", "value", "error", "error", "were residuals", "", "", "(over runs)", "[%]", "independent");
+  for (const solver::ParameterError& p : c.covariance.parameters) {
+    const std::string unit = p.unit == "1" ? "" : " " + p.unit;
+    text += fmt::format("{:<28}{:>14}{:>14}{:>10.2g}{:>14.3g}{}{}\n", p.name, fmt::format("{:.5g}", p.value), fmt::format("{:.3g}", p.error), p.value != 0 ? 100 * std::abs(p.error / p.value) : 0.0,
+                        p.independent, unit, p.note.empty() ? "" : "  " + p.note);
+  }
+  text += fmt::format("\n{:<24}{:>6}{:>8}{:>11}   {}\n", "stage", "runs", "points", "condition", "least determined combination, in steps of equal effect");
+  for (const solver::StageDirections& s : c.covariance.stages) text += fmt::format("{:<24}{:>6}{:>8}{:>11.3g}   {}\n", s.stage, s.runs, s.points, s.condition, s.weakest);
+  return text + "\n";
+}
+
 Json calibration_json(const validation::Calibration& calibration) {
   Json fitted, unseen, neuron, energy;
   validation::to_json(fitted, calibration.fitted);
@@ -45,7 +64,9 @@ Json calibration_json(const validation::Calibration& calibration) {
     for (size_t c = 0; c < p.joule.size(); ++c) row["energy"][std::string(solver::component_names[c])] = quantity(p.joule[c], "J");
     phases.push_back(row);
   }
-  return with_units({{"fitted", fitted}, {"unseen", unseen}, {"failures", calibration.failures}, {"phases", phases}, {"neuron", neuron}, {"energy", energy}});
+  Json covariance;
+  solver::to_json(covariance, calibration.covariance);
+  return with_units({{"fitted", fitted}, {"unseen", unseen}, {"failures", calibration.failures}, {"phases", phases}, {"neuron", neuron}, {"energy", energy}, {"covariance", covariance}});
 }
 
 }  // namespace mho::job

@@ -23,6 +23,18 @@ void add_images(CacheKey& key, const chip::ImageSet& images, bool labels) {
   if (labels) key.add_bytes("labels", images.labels.data(), images.labels.size());
 }
 
+// One line on stderr when layers use the neuron where its fit saw nothing.
+void warn_outside(const solver::NeuronModel& model, const chip::Network& network, const chip::ChipConfig& config, const std::vector<chip::PointChoice>& points) {
+  solver::ModelUse use;
+  for (const chip::MappedBlock& block : chip::map_network(network.matrices(), config, chip::no_bad_rows(config)).blocks) use.rows.push_back(block.physical_rows());
+  for (const chip::PointChoice& p : points) {
+    use.v_read.push_back(p.point.v_read);
+    use.v_decrement.push_back(p.point.v_decrement);
+    use.v_integrated.push_back(p.quantile_voltage);
+  }
+  if (const std::string text = solver::outside_of_fit(model, use); !text.empty()) fmt::print(stderr, "mho: warning: {}\n", text);
+}
+
 }  // namespace
 
 // Adds the wall time between construction and destruction to a step.
@@ -85,12 +97,17 @@ const validation::Calibration& Job::calibration() {
   if (config_.core == CoreKind::ideal)
     throw Error("infer.core = \"ideal\" has no calibrated neuron and knows no energy; set infer.core = \"calibrated\"");
   Timer timer(*this, "calibrate");
-  calibration_ = validation::calibrate(config_.calibrate, cache_);
-  timer.from_cache = calibration_->from_cache;
+  validation::Calibration calibrated = validation::calibrate(config_.calibrate, cache_);
+  timer.from_cache = calibrated.from_cache;
+  use(std::move(calibrated));
+  return *calibration_;
+}
+
+void Job::use(validation::Calibration calibration) {
+  calibration_ = std::move(calibration);
   Json neuron;
   solver::to_json(neuron, calibration_->neuron);
   neuron_text_ = neuron.dump();
-  return *calibration_;
 }
 
 chip::CoreFactory Job::cores() {
@@ -139,6 +156,7 @@ const std::vector<chip::PointChoice>& Job::points() {
     *points_ = chip::choose_points_on(net, config_.chip, images, make_core, line_trim(), threads());
     cache_.store("points", key, to_text(*points_));
   }
+  if (config_.core == CoreKind::calibrated) warn_outside(calibration().neuron, net, config_.chip, *points_);
   return *points_;
 }
 

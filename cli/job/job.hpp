@@ -39,6 +39,8 @@ class Job {
 
   // Step 1. Throws Error when the cores are ideal.
   const validation::Calibration& calibration();
+  // From now on this model in place of the config's, as for one drawn from its covariance. Before anything that depends on it.
+  void use(validation::Calibration calibration);
   // Step 2. Mapped and programmed dies, by number; with_passes is a die programmed with another number of passes.
   const chip::ProgrammedDie& die(std::uint32_t number);
   const chip::ProgrammedDie& die_with_passes(std::uint32_t number, int passes);

@@ -11,6 +11,7 @@ namespace mho::job {
 Json with_units(const Json& json);
 
 std::string calibration_table(const validation::Calibration& calibration);
+std::string parameters_table(const validation::Calibration& calibration);  // stages, parameters with their errors, what is least determined
 Json calibration_json(const validation::Calibration& calibration);  // without waveforms
 
 std::string mapping_table(std::span<const chip::MatrixSpec> matrices, const chip::Mapping& mapping, const chip::ChipConfig& config);
