@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "circuits/mode_table.hpp"
 #include "core/errors.hpp"
 #include "core/parallel.hpp"
 #include "core/statistics.hpp"
@@ -39,6 +40,7 @@ struct Pulse {
 };
 
 void add_pulses(const circuits::ControlProgram& program, const CalibrationData& data, std::vector<Pulse>& pulses) {
+  if (circuits::samples_driven_line(program)) return;  // its pulses are sampled before they end
   const double t_on = program.word_line_on_time();
   for (size_t r = 0; r < data.records.size(); ++r) {
     const circuits::ConversionRecord& record = data.records[r];
@@ -119,11 +121,13 @@ void fit_fall(NeuronModel& model, std::span<const Pulse> pulses, const Calibrati
   report.iterations += fit.iterations;
 }
 
-std::vector<Unknown> neuron_unknowns(NeuronParams& p) {
-  return {{&p.c_l, 0.1, true},     {&p.c_x, 0.1, true},      {&p.c_b, 0.1, true},     {&p.c_out, 0.1, true},   {&p.gm, 0.1, true},      {&p.i_up, 0.1, true},
+std::vector<Unknown> neuron_unknowns(NeuronParams& p, bool iso) {
+  std::vector<Unknown> unknowns{{&p.c_l, 0.1, true},     {&p.c_x, 0.1, true},      {&p.c_b, 0.1, true},     {&p.c_out, 0.1, true},   {&p.gm, 0.1, true},      {&p.i_up, 0.1, true},
           {&p.i_down, 0.1, true},  {&p.g_out, 0.1, true},    {&p.tau, 0.1, true},     {&p.v_offset, 1e-4},     {&p.r_line, 0.1, true},  {&p.r_az, 0.1, true},
           {&p.r_int, 0.1, true},   {&p.q_az, 5e-18},         {&p.q_int, 5e-18},       {&p.q_int_slope, 3e-17}, {&p.q_int_curve, 3e-17}, {&p.q_line, 2e-17},
           {&p.q_line_slope, 2e-16}, {&p.q_up, 3e-18},        {&p.q_down, 3e-18}};
+  if (iso) unknowns.insert(unknowns.end(), {{&p.r_iso, 0.1, true}, {&p.q_iso, 5e-18}});
+  return unknowns;
 }
 
 // Decrements of each conversion that the fit uses: enough to fix their charge; conversions start all over the range, so the range is covered.
@@ -136,29 +140,37 @@ bool counts(const circuits::ControlProgram& program, int step) {
   return !s.decides && (s.name.find("integrate") != std::string::npos || s.name == "restore" || s.name == "sample");
 }
 
-void fit_neuron(NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data, const CalibrationOptions& options, FitReport& report) {
+struct Conversion {
+  const circuits::ControlProgram* program;
+  const circuits::ColumnInput* input;
+  const circuits::ConversionRecord* record;
+};
+
+void fit_neuron(NeuronModel& model, std::span<const Conversion> conversions, const CalibrationOptions& options, FitReport& report) {
   std::vector<Eigen::Index> first{0};
-  for (const circuits::ConversionRecord& r : data.records) {
-    const auto n = std::count_if(r.steps.begin(), r.steps.end(), [&](const auto& s) { return counts(program, s.step); });
+  for (const Conversion& c : conversions) {
+    const auto n = std::count_if(c.record->steps.begin(), c.record->steps.end(), [&](const auto& s) { return counts(*c.program, s.step); });
     first.push_back(first.back() + 4 * n);
   }
+  const bool iso = std::any_of(conversions.begin(), conversions.end(), [](const Conversion& c) { return c.program->uses(circuits::Signal::iso); });
   const Eigen::Index points = first.back();
   const NeuronModel start = model;
   NeuronModel reference = start;
   std::vector<double> origin;
-  for (const Unknown& u : neuron_unknowns(reference.neuron)) origin.push_back(*u.value);
+  for (const Unknown& u : neuron_unknowns(reference.neuron, iso)) origin.push_back(*u.value);
   const auto residuals = [&](const Eigen::VectorXd& x) {
     NeuronModel trial = start;
-    set(neuron_unknowns(trial.neuron), origin, x);
+    set(neuron_unknowns(trial.neuron, iso), origin, x);
     Eigen::VectorXd f = Eigen::VectorXd::Zero(points + x.size());
     f.tail(x.size()) = prior * x;
-    parallel_for(data.records.size(), options.threads, [&](size_t r) {
-      const circuits::ConversionRecord& record = data.records[r];
+    parallel_for(conversions.size(), options.threads, [&](size_t r) {
+      const circuits::ConversionRecord& record = *conversions[r].record;
+      const circuits::ControlProgram& program = *conversions[r].program;
       OdeOptions ode;
       ode.tolerance = 3e-6;
       ode.follow = &record;
       ode.max_decrements = fitted_decrements;
-      const OdeResult sim = simulate_conversion(trial, program, data.inputs[r], ode);
+      const OdeResult sim = simulate_conversion(trial, program, *conversions[r].input, ode);
       Eigen::Index at = first[r];
       double integrated = 0;  // error of the integrated voltage: the decrements are judged by what they change
       bool decided = false;
@@ -179,7 +191,7 @@ void fit_neuron(NeuronModel& model, const circuits::ControlProgram& program, con
   };
   const LeastSquaresResult fit = minimise(residuals, Eigen::VectorXd::Zero(static_cast<Eigen::Index>(origin.size())), 0.1, 1, options.max_iterations);
   if (!fit.converged) throw NumericalError("calibration: the fit of the neuron did not converge");
-  set(neuron_unknowns(model.neuron), origin, fit.x);
+  set(neuron_unknowns(model.neuron, iso), origin, fit.x);
   report.neuron_rms = 1e-3 * fit.rms;
   report.neuron_points = static_cast<int>(points);
   report.iterations += fit.iterations;
@@ -214,24 +226,36 @@ double lsb(const circuits::CircuitParams& circuit, const circuits::ReadPoint& po
 
 NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlProgram& program, const CalibrationData& data, const LineRuns& lines,
                              const CalibrationOptions& options, FitReport* report) {
-  if (data.records.empty() || data.inputs.size() != data.records.size()) throw Error("calibration: there are no conversions to fit to");
+  const std::vector<ProgramRuns> runs{{program, data}};
+  return calibrate_neuron(start, runs, lines, options, report);
+}
+
+NeuronModel calibrate_neuron(const NeuronModel& start, std::span<const ProgramRuns> runs, const LineRuns& lines, const CalibrationOptions& options, FitReport* report) {
+  std::vector<Conversion> conversions;
+  std::vector<circuits::ConversionRecord> records;
+  std::vector<Pulse> pulses;
+  for (const ProgramRuns& r : runs) {
+    if (r.data.inputs.size() != r.data.records.size()) throw Error("calibration: inputs and records differ in number");
+    for (size_t i = 0; i < r.data.records.size(); ++i) conversions.push_back({&r.program, &r.data.inputs[i], &r.data.records[i]});
+    records.insert(records.end(), r.data.records.begin(), r.data.records.end());
+    add_pulses(r.program, r.data, pulses);
+  }
+  if (conversions.empty()) throw Error("calibration: there are no conversions to fit to");
   NeuronModel model = start;
   FitReport local;
-  std::vector<Pulse> pulses;
-  add_pulses(program, data, pulses);
   if (!lines.data.records.empty()) add_pulses(lines.program, lines.data, pulses);
   fit_line(model, pulses, options, local);
   fit_fall(model, pulses, options, local);
-  fit_neuron(model, program, data, options, local);
-  local.latch = latch_turn(data.records);
+  fit_neuron(model, conversions, options, local);
+  local.latch = latch_turn(records);
   model.neuron.v_latch = local.latch.v.value_or(model.neuron.v_latch);
   model.min_rows = 1e9;
-  for (size_t r = 0; r < data.records.size(); ++r) {
-    const double rows = static_cast<double>(data.inputs[r].conductance.size());
+  for (const Conversion& c : conversions) {
+    const double rows = static_cast<double>(c.input->conductance.size());
     model.min_rows = std::min(model.min_rows, rows);
     model.max_rows = std::max(model.max_rows, rows);
-    model.max_v_read = std::max(model.max_v_read, data.inputs[r].point.v_read);
-    model.max_abs_v_integrated = std::max(model.max_abs_v_integrated, std::abs(data.records[r].v_integrated));
+    model.max_v_read = std::max(model.max_v_read, c.input->point.v_read);
+    model.max_abs_v_integrated = std::max(model.max_abs_v_integrated, std::abs(c.record->v_integrated));
   }
   if (report) *report = local;
   return model;
