@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/validation_parts.hpp"
 #include "core/parallel.hpp"
+#include "validation/mode_forms.hpp"
 #include "validation/silicon.hpp"
 #include "validation/solver_forms.hpp"
 
@@ -14,6 +15,7 @@ struct ValidateOptions {
   PartOptions parts;
   validation::SolverFormSettings settings;
   validation::SiliconSettings silicon;
+  validation::ModeSettings modes;
   int threads = 0;
   bool no_cache = false;
 };
@@ -29,7 +31,8 @@ void add_validate_solver(CLI::App& parent) {
   command->add_option("--data", o->silicon.data, "folder with weights.csv and measured.csv of a layer on the chip; the part silicon is skipped without it")->type_name("DIR");
   command->add_option("--dies", o->silicon.dies, "of the part silicon")->check(CLI::Range(2, 100000))->capture_default_str();
   command->add_option("--tolerance", o->silicon.tolerance, "reltol of ngspice in the part silicon")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
-  command->add_option("--threads", o->threads, "of the part silicon, 0: all processors; results do not depend on it")->check(CLI::Range(0, 1024))->capture_default_str();
+  command->add_option("--modes-tolerance", o->modes.tolerance, "reltol of ngspice in the part modes")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
+  command->add_option("--threads", o->threads, "of the parts silicon and modes, 0: all processors; results do not depend on it")->check(CLI::Range(0, 1024))->capture_default_str();
   command->add_flag("--no-cache", o->no_cache, "run ngspice anew and keep nothing");
   command->add_option("--seed", o->settings.seed, "of every random number")->capture_default_str();
   command->add_option("--out", o->parts.out, "folder for validate_solver.json")->type_name("DIR");
@@ -38,7 +41,9 @@ void add_validate_solver(CLI::App& parent) {
     const validation::SolverFormSettings& s = o->settings;
     o->silicon.seed = s.seed;
     o->silicon.threads = o->threads > 0 ? o->threads : default_threads();
-    o->silicon.cache = Cache({}, !o->no_cache);
+    o->silicon.cache = o->modes.cache = Cache({}, !o->no_cache);
+    o->modes.seed = s.seed;
+    o->modes.workers = o->silicon.threads;
     run_parts("solver",
               {
                   {"map", "wires and drivers of 256 by 256 cells as one linear map", [&s] { return validation::validate_array_map(s); }},
@@ -46,6 +51,7 @@ void add_validate_solver(CLI::App& parent) {
                   {"vectorised", "the same in a few products of whole numbers: error, codes, time", [&s] { return validation::validate_vectorised(s); }},
                   {"scaling", "its time against rows, columns, batch, bits and threads", [&s] { return validation::validate_scaling(s); }},
                   {"noise", "mean and variance of read noise against cells drawn one by one", [&s] { return validation::validate_read_noise_form(s); }},
+                  {"modes", "every mode of the neuron in ODE and fast form against ngspice", [o] { return validation::validate_mode_forms(o->modes); }},
                   {"silicon", "columns of a measured layer beside programming, relaxation and mismatch", [o] { return validation::validate_silicon(o->silicon); }},
               },
               o->parts);

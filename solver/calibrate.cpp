@@ -31,6 +31,13 @@ void set(std::span<const Unknown> unknowns, const std::vector<double>& start, co
   }
 }
 
+// Residuals [mV] of `points` points, and behind them the pull of the unknowns to their start.
+Eigen::VectorXd with_prior(size_t points, const Eigen::VectorXd& x, double prior) {
+  Eigen::VectorXd f = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(points) + (prior > 0.0 ? x.size() : 0));
+  if (prior > 0.0) f.tail(x.size()) = prior * x;
+  return f;
+}
+
 // One pulse of the word lines in a record: what the line and the falling word lines are fitted to.
 struct Pulse {
   const circuits::ColumnInput* input;
@@ -68,7 +75,7 @@ void fit_line(NeuronModel& model, std::span<const Pulse> pulses, const Calibrati
     trial.transistor.beta = std::max(trial.transistor.beta, 1e-6);
     trial.neuron.c_line = std::max(trial.neuron.c_line, 1e-14);
     trial.neuron.c_on = std::max(trial.neuron.c_on, 0.0);
-    Eigen::VectorXd f(static_cast<Eigen::Index>(pulses.size()));
+    Eigen::VectorXd f = with_prior(pulses.size(), x, options.line_prior);
     for (size_t i = 0; i < pulses.size(); ++i) {
       const Pulse& p = pulses[i];
       // The rising word lines put on the line what the falling ones take away.
@@ -103,7 +110,7 @@ void fit_fall(NeuronModel& model, std::span<const Pulse> pulses, const Calibrati
     NeuronModel trial = start;
     set(unknowns(trial.fall), origin, x);
     bound_fall(trial.fall);
-    Eigen::VectorXd f(static_cast<Eigen::Index>(pulses.size()));
+    Eigen::VectorXd f = with_prior(pulses.size(), x, options.line_prior);
     for (size_t i = 0; i < pulses.size(); ++i) {
       const Pulse& p = pulses[i];
       f[static_cast<Eigen::Index>(i)] = 1e3 * (line_after_fall(trial, p.input->conductance, *p.levels, p.input->point.v_read, p.driven) - p.held);

@@ -47,6 +47,8 @@ struct CalibrationOptions {
   int threads = 2;
   int max_iterations = 40;
   bool progress = true;
+  // [1] pull of the unknowns of line and falling word lines to their start, in residuals (mV) per step, as the neuron's have: where few rows leave them undetermined.
+  double line_prior = 0.0;
 };
 
 // Starts from `start` (its circuit constants are kept). Throws NumericalError when a fit does not converge to finite parameters, Error without data.

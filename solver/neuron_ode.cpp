@@ -236,6 +236,7 @@ class Conversion {
   double fallen(size_t bit, double from) {
     const auto fall = [&](double v) { return line_after_fall(model_, input_.conductance, input_.levels[bit], input_.point.v_read, v); };
     if (!driven_) return fall(from);
+    if (!options_.lines.empty()) return from;  // whose cells are not known here
     const double centre = array_at(bit).centre;
     if (!fall_[bit]) fall_[bit] = fall(centre) - centre;
     return from + *fall_[bit];
