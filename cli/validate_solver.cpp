@@ -6,6 +6,7 @@
 #include "core/parallel.hpp"
 #include "validation/core_forms.hpp"
 #include "validation/corelets.hpp"
+#include "validation/mode_forms.hpp"
 #include "validation/silicon.hpp"
 #include "validation/solver_forms.hpp"
 
@@ -17,6 +18,7 @@ struct ValidateOptions {
   validation::SolverFormSettings settings;
   validation::SiliconSettings silicon;
   validation::CoreletSettings corelets;
+  validation::ModeSettings modes;
   int threads = 0;
   bool no_cache = false;
 };
@@ -32,7 +34,8 @@ void add_validate_solver(CLI::App& parent) {
   command->add_option("--data", o->silicon.data, "folder with weights.csv and measured.csv of a layer on the chip; the part silicon is skipped without it")->type_name("DIR");
   command->add_option("--dies", o->silicon.dies, "of the part silicon")->check(CLI::Range(2, 100000))->capture_default_str();
   command->add_option("--tolerance", o->silicon.tolerance, "reltol of ngspice in the part silicon")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
-  command->add_option("--threads", o->threads, "of the parts corelets and silicon, 0: all processors; results do not depend on it")->check(CLI::Range(0, 1024))->capture_default_str();
+  command->add_option("--modes-tolerance", o->modes.tolerance, "reltol of ngspice in the part modes")->check(CLI::Range(1e-7, 1e-3))->capture_default_str();
+  command->add_option("--threads", o->threads, "of the parts corelets, modes and silicon, 0: all processors; results do not depend on it")->check(CLI::Range(0, 1024))->capture_default_str();
   command->add_flag("--no-cache", o->no_cache, "run ngspice anew and keep nothing");
   command->add_option("--seed", o->settings.seed, "of every random number")->capture_default_str();
   command->add_option("--out", o->parts.out, "folder for validate_solver.json")->type_name("DIR");
@@ -41,10 +44,9 @@ void add_validate_solver(CLI::App& parent) {
     const validation::SolverFormSettings& s = o->settings;
     o->silicon.seed = s.seed;
     o->silicon.threads = o->threads > 0 ? o->threads : default_threads();
-    o->silicon.cache = Cache({}, !o->no_cache);
-    o->corelets.seed = s.seed;
-    o->corelets.workers = o->silicon.threads;
-    o->corelets.cache = o->silicon.cache;
+    o->silicon.cache = o->modes.cache = o->corelets.cache = Cache({}, !o->no_cache);
+    o->corelets.seed = o->modes.seed = s.seed;
+    o->corelets.workers = o->modes.workers = o->silicon.threads;
     run_parts("solver",
               {
                   {"map", "wires and drivers of 256 by 256 cells as one linear map", [&s] { return validation::validate_array_map(s); }},
@@ -54,6 +56,7 @@ void add_validate_solver(CLI::App& parent) {
                   {"scaling", "its time against rows, columns, batch, bits and threads", [&s] { return validation::validate_scaling(s); }},
                   {"noise", "mean and variance of read noise against cells drawn one by one", [&s] { return validation::validate_read_noise_form(s); }},
                   {"corelets", "16 by 16 cells in ngspice, everything deterministic on, beside array in time and calibrated neuron", [o] { return validation::validate_corelets(o->corelets); }},
+                  {"modes", "every mode of the neuron in ODE and fast form against ngspice", [o] { return validation::validate_mode_forms(o->modes); }},
                   {"silicon", "columns of a measured layer beside programming, relaxation and mismatch", [o] { return validation::validate_silicon(o->silicon); }},
               },
               o->parts);

@@ -17,9 +17,9 @@ namespace mho::solver {
 namespace {
 
 // What a stage of the calibration starts from and reads, as the key of its result.
-CacheKey stage_key(std::string_view name, const NeuronModel& start, int max_iterations) {
-  CacheKey key("calibration stage 1");  // raised whenever a stage computes something else from the same records
-  key.add("stage", name).add("iterations", std::int64_t{max_iterations});
+CacheKey stage_key(std::string_view name, const NeuronModel& start, const CalibrationOptions& options) {
+  CacheKey key("calibration stage 2");  // raised whenever a stage computes something else from the same records
+  key.add("stage", name).add("iterations", std::int64_t{options.max_iterations}).add("line prior", options.line_prior);
   for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, start.circuit.*p.member);
   return key;
 }
@@ -64,63 +64,74 @@ void run_stage(std::string_view name, NeuronModel& model, std::span<const Unknow
   report.stages.push_back(std::move(stage));
 }
 
+// Residuals [mV], and behind them the pull of the unknowns to their start.
+Eigen::VectorXd with_prior(const Eigen::VectorXd& residuals, double prior, const Eigen::VectorXd& x) {
+  if (prior == 0.0) return residuals;
+  Eigen::VectorXd f(residuals.size() + x.size());
+  f << residuals, prior * x;
+  return f;
+}
+
 void fit_line(NeuronModel& model, std::span<const Pulse> pulses, const CalibrationOptions& options, FitReport& report) {
-  CacheKey key = stage_key("line", model, options.max_iterations);
+  CacheKey key = stage_key("line", model, options);
   add_start(key, model, line_unknowns());
   add_pulses(key, pulses);
   const NeuronModel start = model;
-  run_stage("line", model, line_unknowns(), key, options, [&](const Eigen::VectorXd& x) { return line_residuals(moved(start, line_unknowns(), x), pulses); },
+  run_stage("line", model, line_unknowns(), key, options, [&](const Eigen::VectorXd& x) { return with_prior(line_residuals(moved(start, line_unknowns(), x), pulses), options.line_prior, x); },
             1e-3, options.threads, report);
 }
 
 void fit_fall(NeuronModel& model, std::span<const Pulse> pulses, const CalibrationOptions& options, FitReport& report) {
-  CacheKey key = stage_key("falling word lines", model, options.max_iterations);
+  CacheKey key = stage_key("falling word lines", model, options);
   add_start(key, model, line_unknowns());
   add_start(key, model, fall_unknowns());
   add_pulses(key, pulses);
   const NeuronModel start = model;
-  run_stage("falling word lines", model, fall_unknowns(), key, options, [&](const Eigen::VectorXd& x) { return fall_residuals(moved(start, fall_unknowns(), x), pulses); },
+  run_stage("falling word lines", model, fall_unknowns(), key, options, [&](const Eigen::VectorXd& x) { return with_prior(fall_residuals(moved(start, fall_unknowns(), x), pulses), options.line_prior, x); },
             0.1, options.threads, report);
 }
 
-void fit_neuron(NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data, const CalibrationOptions& options, FitReport& report) {
-  CacheKey key = stage_key("neuron", model, options.max_iterations);
-  for (const auto unknowns : {line_unknowns(), fall_unknowns(), neuron_unknowns()}) add_start(key, model, unknowns);
-  key.add("swing", std::array{model.neuron.v_high, model.neuron.v_low}).add("program", program.text);
-  for (size_t r = 0; r < data.records.size(); ++r) {
-    const circuits::ColumnInput& input = data.inputs[r];
-    const circuits::ConversionRecord& record = data.records[r];
-    key.add("g", input.conductance).add("held", record.v_line_held);
-    for (const auto& levels : input.levels) key.add_bytes("levels", levels.data(), levels.size());
-    key.add("point", std::array{input.point.v_read, input.point.v_trim, input.point.v_decrement, static_cast<double>(input.point.pulse_multiplier), static_cast<double>(input.point.max_code)});
-    for (const circuits::StepRecord& s : record.steps)
-      key.add("step", std::array{static_cast<double>(s.step), s.v_out, s.v_line, s.v_x, s.v_cib, static_cast<double>(s.decision), s.v_decision});
+void fit_neuron(NeuronModel& model, std::span<const ProgramRuns> runs, const CalibrationOptions& options, FitReport& report) {
+  const bool iso = std::any_of(runs.begin(), runs.end(), [](const ProgramRuns& r) { return r.program.uses(circuits::Signal::iso); });
+  const std::span<const Unknown> unknowns = neuron_unknowns(iso);
+  CacheKey key = stage_key("neuron", model, options);
+  for (const auto of_stage : {line_unknowns(), fall_unknowns(), unknowns}) add_start(key, model, of_stage);
+  key.add("swing", std::array{model.neuron.v_high, model.neuron.v_low});
+  for (const ProgramRuns& of_program : runs) {
+    key.add("program", of_program.program.text);
+    for (const circuits::Assignment& p : of_program.program.parameters) key.add(p.name, p.value);
+    for (size_t r = 0; r < of_program.data.records.size(); ++r) {
+      const circuits::ColumnInput& input = of_program.data.inputs[r];
+      const circuits::ConversionRecord& record = of_program.data.records[r];
+      key.add("g", input.conductance).add("held", record.v_line_held);
+      for (const auto& levels : input.levels) key.add_bytes("levels", levels.data(), levels.size());
+      key.add("point", std::array{input.point.v_read, input.point.v_trim, input.point.v_decrement, static_cast<double>(input.point.pulse_multiplier), static_cast<double>(input.point.max_code)});
+      for (const circuits::StepRecord& s : record.steps)
+        key.add("step", std::array{static_cast<double>(s.step), s.v_out, s.v_line, s.v_x, s.v_cib, static_cast<double>(s.decision), s.v_decision});
+    }
   }
   const NeuronModel start = model;
-  const auto residuals = [&](const Eigen::VectorXd& x) {
-    const Eigen::VectorXd of_records = neuron_residuals(moved(start, neuron_unknowns(), x), program, data, options.threads);
-    Eigen::VectorXd f(of_records.size() + x.size());
-    f << of_records, neuron_prior * x;
-    return f;
-  };
-  run_stage("neuron", model, neuron_unknowns(), key, options, residuals, 0.1, 1, report);
+  const auto residuals = [&](const Eigen::VectorXd& x) { return with_prior(neuron_residuals(moved(start, unknowns, x), runs, options.threads), neuron_prior, x); };
+  run_stage("neuron", model, unknowns, key, options, residuals, 0.1, 1, report);
 }
 
 // Rows matter to the line and are those of all runs; the other values are of conversions.
-void set_range(NeuronModel& model, const CalibrationData& data, const LineRuns& lines) {
+void set_range(NeuronModel& model, std::span<const ProgramRuns> runs, const LineRuns& lines) {
   model.min_rows = model.min_v_read = model.min_v_decrement = 1e9;
   model.max_rows = model.max_v_read = model.max_v_decrement = model.max_abs_v_integrated = 0;
   const auto widen = [](double& low, double& high, double value) {
     low = std::min(low, value);
     high = std::max(high, value);
   };
-  for (const CalibrationData* runs : {&data, &lines.data})
-    for (const circuits::ColumnInput& input : runs->inputs) widen(model.min_rows, model.max_rows, static_cast<double>(input.conductance.size()));
-  for (size_t r = 0; r < data.records.size(); ++r) {
-    widen(model.min_v_read, model.max_v_read, data.inputs[r].point.v_read);
-    widen(model.min_v_decrement, model.max_v_decrement, data.inputs[r].point.v_decrement);
-    model.max_abs_v_integrated = std::max(model.max_abs_v_integrated, std::abs(data.records[r].v_integrated));
-  }
+  for (const circuits::ColumnInput& input : lines.data.inputs) widen(model.min_rows, model.max_rows, static_cast<double>(input.conductance.size()));
+  for (const ProgramRuns& of_program : runs)
+    for (size_t r = 0; r < of_program.data.records.size(); ++r) {
+      const circuits::ColumnInput& input = of_program.data.inputs[r];
+      widen(model.min_rows, model.max_rows, static_cast<double>(input.conductance.size()));
+      widen(model.min_v_read, model.max_v_read, input.point.v_read);
+      widen(model.min_v_decrement, model.max_v_decrement, input.point.v_decrement);
+      model.max_abs_v_integrated = std::max(model.max_abs_v_integrated, std::abs(of_program.data.records[r].v_integrated));
+    }
 }
 
 }  // namespace
@@ -152,16 +163,26 @@ double lsb(const circuits::CircuitParams& circuit, const circuits::ReadPoint& po
 
 NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlProgram& program, const CalibrationData& data, const LineRuns& lines,
                              const CalibrationOptions& options, FitReport* report) {
-  if (data.records.empty() || data.inputs.size() != data.records.size()) throw Error("calibration: there are no conversions to fit to");
+  const std::array<ProgramRuns, 1> runs{{{program, data}}};
+  return calibrate_neuron(start, runs, lines, options, report);
+}
+
+NeuronModel calibrate_neuron(const NeuronModel& start, std::span<const ProgramRuns> runs, const LineRuns& lines, const CalibrationOptions& options, FitReport* report) {
+  std::vector<circuits::ConversionRecord> records;
+  for (const ProgramRuns& r : runs) {
+    if (r.data.inputs.size() != r.data.records.size()) throw Error("calibration: inputs and records differ in number");
+    records.insert(records.end(), r.data.records.begin(), r.data.records.end());
+  }
+  if (records.empty()) throw Error("calibration: there are no conversions to fit to");
   NeuronModel model = start;
   FitReport local;
-  const std::vector<Pulse> pulses = pulses_of(program, data, lines);
+  const std::vector<Pulse> pulses = pulses_of(runs, lines);
   fit_line(model, pulses, options, local);
   fit_fall(model, pulses, options, local);
-  fit_neuron(model, program, data, options, local);
-  local.latch = latch_turn(data.records);
+  fit_neuron(model, runs, options, local);
+  local.latch = latch_turn(records);
   model.neuron.v_latch = local.latch.v.value_or(model.neuron.v_latch);
-  set_range(model, data, lines);
+  set_range(model, runs, lines);
   if (report) *report = local;
   return model;
 }

@@ -20,11 +20,13 @@ struct CalibrationData {
   std::vector<circuits::ConversionRecord> records;
 };
 
-// Runs that only pulse the word lines (netlists/programs/line_pulses.toml): many settled and held line voltages at a tenth of a conversion's cost.
-struct LineRuns {
-  circuits::ControlProgram program;
+// Conversions by one program.
+struct ProgramRuns {
+  circuits::ControlProgram program;  // its parameters are those of the runs
   CalibrationData data;
 };
+// Runs that only pulse the word lines (netlists/programs/line_pulses.toml): many settled and held line voltages at a tenth of a conversion's cost.
+using LineRuns = ProgramRuns;
 
 // Where the latch of these records turns: halfway between the highest out that it took for negative and the lowest that it took for positive; the fewest decisions on the wrong
 // side where these overlap.
@@ -52,11 +54,15 @@ struct CalibrationOptions {
   int max_iterations = 40;
   // Where fitted stages are kept, each under what it starts from and the numbers that it reads from the records, so that a stage is fitted again only when one of these changes.
   const Cache* cache = nullptr;
+  // [1] pull of the unknowns of line and falling word lines to their start, in residuals (mV) per step, as the neuron's have: where few rows leave them undetermined.
+  double line_prior = 0.0;
 };
 
 // Starts from `start` (its circuit constants are kept). Throws NumericalError when a fit does not converge to finite parameters, Error without data.
 NeuronModel calibrate_neuron(const NeuronModel& start, const circuits::ControlProgram& program, const CalibrationData& data, const LineRuns& lines,
                              const CalibrationOptions& options, FitReport* report = nullptr);
+// The same on conversions by several programs, driven lines and all switches among them; the line is fitted to `lines` and to programs that hold it. `start.program` is kept.
+NeuronModel calibrate_neuron(const NeuronModel& start, std::span<const ProgramRuns> runs, const LineRuns& lines, const CalibrationOptions& options, FitReport* report = nullptr);
 
 // How far the ODE form is from records of conversions that it is given: nothing is fitted here.
 struct ConversionError {

@@ -175,10 +175,11 @@ CalibrationCovariance covariance_of(const NeuronModel& fitted, const EnergyModel
   NeuronModel model = fitted;
   const Index runs = static_cast<Index>(data.records.size() + lines.data.records.size());
   if (runs < 2) throw Error("calibration: the errors of its parameters need at least two runs");
-  const std::vector<Pulse> pulses = pulses_of(program, data, lines);
+  const std::array<ProgramRuns, 1> of_program{{{program, data}}};
+  const std::vector<Pulse> pulses = pulses_of(of_program, lines);
   std::vector<size_t> pulse_runs, step_runs;
   for (const Pulse& p : pulses) pulse_runs.push_back(p.run);
-  neuron_residuals(model, program, data, threads, &step_runs);
+  neuron_residuals(model, of_program, threads, &step_runs);
 
   struct Stage {
     const char* name;
@@ -189,7 +190,7 @@ CalibrationCovariance covariance_of(const NeuronModel& fitted, const EnergyModel
   };
   const std::array<Stage, 3> stages{{{"line", line_unknowns(), [&](const NeuronModel& m) { return line_residuals(m, pulses); }, &pulse_runs, 1e-2, 0.0},
                                      {"falling word lines", fall_unknowns(), [&](const NeuronModel& m) { return fall_residuals(m, pulses); }, &pulse_runs, 0.1, 0.0},
-                                     {"neuron", neuron_unknowns(), [&](const NeuronModel& m) { return neuron_residuals(m, program, data, 1); }, &step_runs, 0.1, neuron_prior}}};
+                                     {"neuron", neuron_unknowns(), [&](const NeuronModel& m) { return neuron_residuals(m, of_program, 1); }, &step_runs, 0.1, neuron_prior}}};
   Collector collector(runs);
   Eigen::MatrixXd before(0, runs);
   std::vector<Unknown> earlier;

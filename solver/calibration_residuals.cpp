@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "circuits/mode_table.hpp"
 #include "core/parallel.hpp"
 #include "solver/neuron_ode.hpp"
 #include "solver/word_line_fall.hpp"
@@ -11,6 +13,7 @@ namespace mho::solver {
 namespace {
 
 void add_pulses(const circuits::ControlProgram& program, const CalibrationData& data, size_t first_run, std::vector<Pulse>& pulses) {
+  if (circuits::samples_driven_line(program)) return;
   const double t_on = program.word_line_on_time();
   for (size_t r = 0; r < data.records.size(); ++r) {
     const circuits::ConversionRecord& record = data.records[r];
@@ -35,10 +38,14 @@ double near_decision(double v) { return decided_output * std::tanh(v / decided_o
 
 }  // namespace
 
-std::vector<Pulse> pulses_of(const circuits::ControlProgram& program, const CalibrationData& data, const LineRuns& lines) {
+std::vector<Pulse> pulses_of(std::span<const ProgramRuns> runs, const LineRuns& lines) {
   std::vector<Pulse> pulses;
-  add_pulses(program, data, 0, pulses);
-  if (!lines.data.records.empty()) add_pulses(lines.program, lines.data, data.records.size(), pulses);
+  size_t first = 0;
+  for (const ProgramRuns& r : runs) {
+    add_pulses(r.program, r.data, first, pulses);
+    first += r.data.records.size();
+  }
+  if (!lines.data.records.empty()) add_pulses(lines.program, lines.data, first, pulses);
   return pulses;
 }
 
@@ -62,15 +69,19 @@ Eigen::VectorXd fall_residuals(const NeuronModel& model, std::span<const Pulse> 
   return f;
 }
 
-Eigen::VectorXd neuron_residuals(const NeuronModel& model, const circuits::ControlProgram& program, const CalibrationData& data, int threads, std::vector<size_t>* run_of_each) {
-  std::vector<std::vector<double>> of_record(data.records.size());
-  parallel_for(data.records.size(), threads, [&](size_t r) {
-    const circuits::ConversionRecord& record = data.records[r];
+Eigen::VectorXd neuron_residuals(const NeuronModel& model, std::span<const ProgramRuns> runs, int threads, std::vector<size_t>* run_of_each) {
+  std::vector<std::pair<const ProgramRuns*, size_t>> conversions;
+  for (const ProgramRuns& of_program : runs)
+    for (size_t r = 0; r < of_program.data.records.size(); ++r) conversions.emplace_back(&of_program, r);
+  std::vector<std::vector<double>> of_record(conversions.size());
+  parallel_for(conversions.size(), threads, [&](size_t r) {
+    const auto& [program, data] = *conversions[r].first;
+    const circuits::ConversionRecord& record = data.records[conversions[r].second];
     OdeOptions ode;
     ode.tolerance = 3e-6;
     ode.follow = &record;
     ode.max_decrements = fitted_decrements;
-    const OdeResult sim = simulate_conversion(model, program, data.inputs[r], ode);
+    const OdeResult sim = simulate_conversion(model, program, data.inputs[conversions[r].second], ode);
     std::vector<double>& f = of_record[r];
     double integrated = 0;  // error of the integrated voltage: the decrements are judged by what they change
     bool decided = false;

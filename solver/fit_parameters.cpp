@@ -21,7 +21,9 @@ constexpr auto neuron_list = std::to_array<Unknown>(
     {{"neuron.c_l", 0.1, true},    {"neuron.c_x", 0.1, true},       {"neuron.c_b", 0.1, true},      {"neuron.c_out", 0.1, true}, {"neuron.gm", 0.1, true},     {"neuron.i_up", 0.1, true},
      {"neuron.i_down", 0.1, true}, {"neuron.g_out", 0.1, true},     {"neuron.tau", 0.1, true},      {"neuron.v_offset", 1e-4},   {"neuron.r_line", 0.1, true}, {"neuron.r_az", 0.1, true},
      {"neuron.r_int", 0.1, true},  {"neuron.q_az", 5e-18},          {"neuron.q_int", 5e-18},        {"neuron.q_int_slope", 3e-17}, {"neuron.q_int_curve", 3e-17}, {"neuron.q_line", 2e-17},
-     {"neuron.q_line_slope", 2e-16}, {"neuron.q_up", 3e-18},        {"neuron.q_down", 3e-18}});
+     {"neuron.q_line_slope", 2e-16}, {"neuron.q_up", 3e-18},        {"neuron.q_down", 3e-18},
+     {"neuron.r_iso", 0.1, true},  {"neuron.q_iso", 5e-18}});  // iso alone
+constexpr size_t of_iso = 2;
 
 template <class S>
 NamedParameter find(S& values, std::string_view key, std::string_view name) {
@@ -34,7 +36,7 @@ NamedParameter find(S& values, std::string_view key, std::string_view name) {
 
 std::span<const Unknown> line_unknowns() { return line_list; }
 std::span<const Unknown> fall_unknowns() { return fall_list; }
-std::span<const Unknown> neuron_unknowns() { return neuron_list; }
+std::span<const Unknown> neuron_unknowns(bool iso) { return std::span<const Unknown>(neuron_list).first(neuron_list.size() - (iso ? 0 : of_iso)); }
 
 NamedParameter parameter(NeuronModel& model, std::string_view name) {
   const auto within = [&](std::string_view group) { return name.starts_with(group) ? name.substr(group.size()) : std::string_view{}; };

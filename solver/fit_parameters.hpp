@@ -17,7 +17,7 @@ struct Unknown {
 };
 std::span<const Unknown> line_unknowns();
 std::span<const Unknown> fall_unknowns();
-std::span<const Unknown> neuron_unknowns();
+std::span<const Unknown> neuron_unknowns(bool iso = false);  // iso: with the switch of that name, which some programs use
 
 // A parameter of the model by name, with its unit and its range. Throws Error for an unknown name.
 struct NamedParameter {

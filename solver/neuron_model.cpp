@@ -17,9 +17,13 @@ Json table_to_json(const S& values) {
   return json;
 }
 
+// Parameters that models of programs without the switch iso did without: files from before have none.
+bool of_iso(std::string_view key) { return key == "r_iso" || key == "q_iso"; }
+
 template <class S>
 void table_from_json(const Json& json, S& values) {
-  for (const Parameter<S>& p : ParameterTable<S>::table) values.*p.member = json.at(std::string(p.key)).at("value").get<double>();
+  for (const Parameter<S>& p : ParameterTable<S>::table)
+    if (!of_iso(p.key) || json.contains(p.key)) values.*p.member = json.at(std::string(p.key)).at("value").get<double>();
 }
 
 }  // namespace

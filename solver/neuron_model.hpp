@@ -63,6 +63,8 @@ struct NeuronParams {
   double v_latch = 0.0;       // [V] out, relative to VREF, above which the latch decides for +1 when it is turned on
   double q_up = 0.0;          // [C] extra charge at the amplifier input in a decrement step, positive sign
   double q_down = 0.0;        // [C] the same, negative sign
+  double r_iso = 35000;       // [ohm] switch iso, closed: in programs that move it
+  double q_iso = 0.0;         // [C] put on C_integ when it opens
 };
 
 struct NeuronModel {
@@ -157,6 +159,8 @@ struct ParameterTable<solver::NeuronParams> {
       {"v_latch", &P::v_latch, "V", -0.5, 0.5, "out at which the latch turns"},
       {"q_up", &P::q_up, "C", -1e-12, 1e-12, "extra charge of a decrement, positive sign"},
       {"q_down", &P::q_down, "C", -1e-12, 1e-12, "extra charge of a decrement, negative sign"},
+      {"r_iso", &P::r_iso, "ohm", 10, 1e6, "switch iso"},
+      {"q_iso", &P::q_iso, "C", -1e-12, 1e-12, "put on C_integ when iso opens"},
   });
 };
 }  // namespace mho

@@ -8,15 +8,24 @@
 //   (C_s + C_i + c_x) x' − C_s l' − C_i b'  = (out − x)/r_az                               charge is conserved while auto-zero is open
 //   (C_i + c_b) b' − C_i x'                 = (out − b)/r_int or (VCB − b)/r_int
 //   c_out · out'                            = i · swing(out) − g_out · out − switch currents
+// VCB, and the levels of the other switches at the left plate, are what the program last set. lk joins l and out, rst b and x, through resistances as of the far plate's
+// switches. In programs that move iso its resistance adds to that of the switches at the far plate while it is closed (the two and C_integ are in series); while it is open
+// C_integ keeps its charge: C_i leaves the second equation and b is left with c_b. Charges are conserved when it opens and closes.
 //   tau · i'                                = saturate(gm (v_offset − x)) − i     up to i_up, i_down
 // The latch decides by out − v_latch when it is turned on; what it does to out afterwards is left out.
 // Opening switches put their charge on the node that is left floating. swing() takes the drive away within 0.1 V of the swing limits.
 #pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "circuits/control_program.hpp"
 #include "circuits/conversion_data.hpp"
+#include "solver/line.hpp"
 #include "solver/neuron_model.hpp"
 
 namespace mho::solver {
@@ -27,6 +36,11 @@ struct OdeOptions {
   const circuits::ConversionRecord* follow = nullptr;
   int max_decrements = 1 << 30;  // stop after so many decrements
   bool waveform = false;    // keep every accepted step
+  // Given to the program besides the operating point: start of its shift register, values in place of its own parameters.
+  std::uint32_t lfsr = 1;
+  std::vector<std::pair<std::string, double>> parameters;
+  // Current into the sampled line for each bit while the word lines are on, in place of that of the column alone: what an array with wires or shared drivers gives.
+  std::span<const LineCurrent> lines;
 };
 
 struct OdeWaveform {
@@ -39,9 +53,10 @@ struct OdeResult {
   OdeWaveform waveform;
 };
 
-// Throws Error for a program that samples the driven line, moves levels, or has the switches sbl, lk, rst or iso, which the model does not know.
+// Throws Error for a program that samples the driven line, moves levels, or has the switches sbl, lk, rst or iso: calibration to that program alone and its energies know
+// the held line and fixed levels. The ODE form takes every program.
 void check_modelled(const circuits::ControlProgram& program);
-// Throws as check_modelled().
+// The column's line is the one that the program samples, by ssl or by sbl.
 OdeResult simulate_conversion(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
                               const OdeOptions& options = {});
 
@@ -53,6 +68,37 @@ struct HeldState {
 };
 HeldState simulate_steps(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ReadPoint& point, const HeldState& start,
                          std::span<const int> steps, int decrement_sign);
+
+// A step with its expressions evaluated: what the circuit sees of it.
+struct ControlEvent {
+  double time;   // [s] from the start of the step
+  int target;    // as circuits::Event
+  double value;  // 0 or 1, or [V] from ground
+  bool operator==(const ControlEvent&) const = default;
+};
+struct ControlStep {
+  double duration;  // [s]
+  bool decides;
+  std::vector<ControlEvent> events;
+  bool operator==(const ControlStep&) const = default;
+};
+ControlStep control_step(const circuits::ControlState& state);
+
+// Control lines and levels as one step leaves them to the next.
+struct ControlLines {
+  std::array<bool, circuits::signal_count> on{};
+  std::array<double, circuits::level_count> level{};  // [V] relative to VREF
+  // Before the first step of a conversion.
+  explicit ControlLines(const circuits::ReadPoint& point);
+  void apply(const ControlStep& step, double v_ref);
+  bool held() const;  // C_integ closed around the amplifier, the left plate at its reference, nothing else closed; word lines either way
+  bool operator==(const ControlLines&) const = default;
+};
+
+// Any steps, from a held state that earlier steps left behind `lines`, or, without `start`, from the beginning of a conversion. While word lines are on, `array` drives the
+// line; falling they leave it where it is. `separate_iso`: whether the program moves iso.
+HeldState simulate_steps(const NeuronModel& model, bool separate_iso, const circuits::ReadPoint& point, const ControlLines& lines, const std::optional<HeldState>& start,
+                         std::span<const ControlStep> steps, const LineCurrent& array, double rows_on);
 
 // Integrated voltage [V] at which the latch turns, by the program's step "compare". Throws Error when it has none.
 double comparator_turn(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ReadPoint& point);

@@ -181,7 +181,7 @@ Section validate_corelets(const CoreletSettings& settings) {
   solver::FitReport fit;
   const solver::NeuronModel model = calibrated_neuron(settings, program_text, program, fit);
   s.text = fmt::format("neuron fitted to {} runs of pulses and {} conversions of 16 ohmic cells: rms of driven lines {:.2f} mV, held lines {:.2f} mV, outputs {:.2f} mV\n", settings.line_runs, settings.fit_conversions,
-                       1e3 * fit.line_rms, 1e3 * fit.fall_rms, 1e3 * fit.neuron_rms);
+                       1e3 * fit.stages[0].rms, 1e3 * fit.stages[1].rms, 1e3 * fit.stages[2].rms);
 
   const MatrixXd g = noisy_cells(settings.seed);
   circuits::CoreInput core;
