@@ -133,7 +133,7 @@ std::vector<Unknown> neuron_unknowns(NeuronParams& p, bool iso) {
           {&p.i_down, 0.1, true},  {&p.g_out, 0.1, true},    {&p.tau, 0.1, true},     {&p.v_offset, 1e-4},     {&p.r_line, 0.1, true},  {&p.r_az, 0.1, true},
           {&p.r_int, 0.1, true},   {&p.q_az, 5e-18},         {&p.q_int, 5e-18},       {&p.q_int_slope, 3e-17}, {&p.q_int_curve, 3e-17}, {&p.q_line, 2e-17},
           {&p.q_line_slope, 2e-16}, {&p.q_up, 3e-18},        {&p.q_down, 3e-18}};
-  if (iso) unknowns.insert(unknowns.end(), {{&p.r_iso, 0.1, true}, {&p.q_iso, 5e-18}});
+  if (iso) unknowns.insert(unknowns.end(), {{&p.r_iso, 0.1, true}, {&p.q_iso, 5e-18}, {&p.v_start, 0.05}});
   return unknowns;
 }
 
