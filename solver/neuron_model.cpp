@@ -17,8 +17,8 @@ Json table_to_json(const S& values) {
   return json;
 }
 
-// Parameters that models of programs without the switch iso did without: files from before have none.
-bool of_iso(std::string_view key) { return key == "r_iso" || key == "q_iso"; }
+// Parameters that came with programs that move iso: files from before have none.
+bool of_iso(std::string_view key) { return key == "r_iso" || key == "q_iso" || key == "v_start"; }
 
 template <class S>
 void table_from_json(const Json& json, S& values) {

@@ -65,6 +65,7 @@ struct NeuronParams {
   double q_down = 0.0;        // [C] the same, negative sign
   double r_iso = 35000;       // [ohm] switch iso, closed: in programs that move it
   double q_iso = 0.0;         // [C] put on C_integ when it opens
+  double v_start = 0.0;       // [V] far plate of C_integ against VREF before the first step: what leaks leave on a circuit at rest, of which a short first step keeps a part
 };
 
 struct NeuronModel {
@@ -161,6 +162,7 @@ struct ParameterTable<solver::NeuronParams> {
       {"q_down", &P::q_down, "C", -1e-12, 1e-12, "extra charge of a decrement, negative sign"},
       {"r_iso", &P::r_iso, "ohm", 10, 1e6, "switch iso"},
       {"q_iso", &P::q_iso, "C", -1e-12, 1e-12, "put on C_integ when iso opens"},
+      {"v_start", &P::v_start, "V", -2, 2, "far plate of C_integ before the first step"},
   });
 };
 }  // namespace mho

@@ -115,6 +115,7 @@ class Machine {
     y.fill(0.0);
     y[line] = y[left] = point.v_trim;
     y[input_node] = y[out] = model.neuron.v_offset;
+    y[plate] = model.neuron.v_start;
   }
   State y;
   double t = 0.0;

@@ -57,9 +57,7 @@ solver::NeuronModel fit(const ModeSettings& settings, solver::FitReport& report,
   solver::CalibrationOptions options;
   options.threads = settings.workers;
   options.line_prior = 0.1;
-  // Again from where the last fit ended: unknowns that the data determine are to end where these put them, however far from the start, against which a fit pulls.
-  for (int round = 0; round < 3; ++round) start = solver::calibrate_neuron(start, runs, lines, options, &report);
-  return start;
+  return solver::calibrate_neuron(start, runs, lines, options, &report);
 }
 
 // Processor time [s] of this thread's work, as ngspice's: other programs do not count.
