@@ -56,10 +56,10 @@ MatrixXd noisy_cells(std::uint64_t seed) {
   return g;
 }
 
-RunSettings run_settings(const CoreletSettings& s, double tolerance, bool fast, const std::string& title) {
+RunSettings run_settings(const CoreletSettings& s, const std::string& title) {
   RunSettings run;
-  run.ngspice.tolerance = tolerance;
-  run.ngspice.fast = fast;
+  run.ngspice.tolerance = s.tolerance;
+  run.ngspice.fast = true;
   run.workers = s.workers;
   run.timeout = 1800;
   run.title = title;
@@ -67,7 +67,7 @@ RunSettings run_settings(const CoreletSettings& s, double tolerance, bool fast, 
 }
 
 solver::CalibrationData records_of(const circuits::ControlProgram& program, std::vector<ColumnInput> inputs, const CoreletSettings& s, const std::string& title) {
-  const ConversionRuns runs = run_conversions(corelet_circuit(), program, inputs, run_settings(s, s.fit_tolerance, false, title), s.cache);
+  const ConversionRuns runs = run_conversions(corelet_circuit(), program, inputs, run_settings(s, title), s.cache);
   if (!runs.failures.empty()) throw NumericalError(fmt::format("{}: {} of {} runs failed, the first: {}", title, runs.failures.size(), inputs.size(), runs.failures.front()));
   solver::CalibrationData data{std::move(inputs), {}};
   for (const auto& record : runs.records) data.records.push_back(*record);
@@ -231,7 +231,7 @@ Section validate_corelets(const CoreletSettings& settings) {
       setups.push_back(circuits::core_setup(circuit, wires, program, core));
     }
   }
-  const ConversionRuns runs = run_conversions(setups, run_settings(settings, settings.tolerance, true, "ngspice, outputs of the core"), settings.cache);
+  const ConversionRuns runs = run_conversions(setups, run_settings(settings, "ngspice, outputs of the core"), settings.cache);
   if (!runs.failures.empty()) throw NumericalError(fmt::format("corelets: {} of {} runs failed, the first: {}", runs.failures.size(), setups.size(), runs.failures.front()));
 
   s.text += fmt::format("{0} by {0} cells, {1} inputs of {2} bits; {3} ohm a cell, drivers of {4} ohm, {5} ohm in each supply, {6:.1f} fF a cell between neighbours, word lines to {7} V, sinh cells with one draw of read noise\n"
