@@ -73,7 +73,7 @@ class Collector {
  public:
   explicit Collector(Index runs) : runs_(runs), by_run_(0, runs), rest_(0, 0) {}
 
-  // Runs in the units of fits, for stages that come after.
+  // all_before grows by this stage, in steps of its fit, for the stages that come after.
   void add_stage(const Linearised& s, const Eigen::MatrixXd& before, NeuronModel& model, std::span<const Unknown> all, Eigen::MatrixXd& all_before) {
     const Deletions d = without_each_run(s.f, s.j, s.run, runs_, s.prior, s.earlier, before);
     Eigen::VectorXd scale(d.by_run.rows());
@@ -86,7 +86,7 @@ class Collector {
       const NamedParameter p = parameter(model, u.name);
       const double independent = std::abs(scale[i]) * std::sqrt(d.independent[i]);
       out.parameters.push_back({std::string(u.name), std::string(p.unit), *p.value, 0.0, independent, u.positive, {}});
-      // The variance that the start alone would leave is s²/prior²; with data it is that of `independent`.
+      // Where the data say nothing all of the variance is the pull's, where they say everything none.
       if (s.prior > 0 && d.rest(i, i) > 0.5 * d.independent[i]) out.parameters.back().note = "held by its start: the conversions say less about it";
     }
     out.stages.push_back(directions_of(s));

@@ -15,19 +15,30 @@ double provisional_trim(double rows, const circuits::CircuitParams& circuit) {
 namespace {
 
 // What places a run among all that can be run; whatever else a column has is drawn for each row.
-enum class Axis : size_t { rows, kind, v_read, lean, sparse, density, multiplier, trim, range, aim };
-constexpr size_t line_axes = 3, conversion_axes = 10;
+enum class Axis : size_t { rows, kind, v_read, lean, density, multiplier, trim, range, aim };
+constexpr size_t line_axes = 3, conversion_axes = 9;
 
-// Where a run lies on each axis: a point of the space-filling sequence for runs of a fit, draws from the run's own stream for all others.
+// Draws where a run lies on each axis, and keeps it.
 class Placement {
  public:
-  // Without a point: at random.
-  Placement(RandomStream& random, UnitPoint point) : random_(random), point_(std::move(point)) {}
-  double operator[](Axis axis) { return point_.empty() ? random_.uniform() : point_[static_cast<size_t>(axis)]; }
+  Placement(RandomStream& random, UnitPoint* where) : random_(random), where_(where) {}
+  double operator[](Axis axis) { return keep(axis, random_.uniform()); }
+  // Share of the rows with an input: all in half of the columns, which is one half of the axis.
+  double density() {
+    const double dense = random_.uniform();
+    if (dense < 0.5) return keep(Axis::density, dense), 1.0;
+    const double share = random_.uniform();
+    keep(Axis::density, 0.5 + 0.5 * share);
+    return 0.1 + 0.9 * share;
+  }
 
  private:
+  double keep(Axis axis, double u) {
+    if (where_) where_->at(static_cast<size_t>(axis)) = u;
+    return u;
+  }
   RandomStream& random_;
-  UnitPoint point_;
+  UnitPoint* where_;
 };
 
 enum class Kind { uniform, low, pairs, matrix };
@@ -51,22 +62,16 @@ std::array<double, 2> draw_pair(RandomStream& random, Kind kind, bool second) {
   return g;
 }
 
-}  // namespace
-
-UnitPoint conversion_plan_point(std::uint64_t seed, std::uint32_t index) { return sobol_point(seed, 0, index, conversion_axes, Purpose::calibration_plan); }
-UnitPoint line_plan_point(std::uint64_t seed, std::uint32_t index) { return sobol_point(seed, 1, index, line_axes, Purpose::calibration_plan); }
-
-circuits::ColumnInput random_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit,
-                                    const PlanOptions& options) {
+circuits::ColumnInput draw_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit, const PlanOptions& options, UnitPoint* where) {
   RandomStream random(seed, 0, 0, index, purpose);
-  Placement at(random, purpose == Purpose::calibration_plan ? conversion_plan_point(seed, index) : UnitPoint{});
+  Placement at(random, where);
   circuits::ColumnInput input;
   const double span = std::log(static_cast<double>(options.max_rows) / options.min_rows);
   const int rows = 2 * static_cast<int>(std::lround(0.5 * options.min_rows * std::exp(span * at[Axis::rows])));
   const Kind kind = kind_at(at[Axis::kind]);
   const int full = (1 << options.bits) - 1;
   const double drive = 1.6 * at[Axis::lean] - 0.8;                                         // how far the inputs lean to one sign
-  const double density = at[Axis::sparse] < 0.5 ? 1.0 : 0.1 + 0.9 * at[Axis::density];  // of rows with an input
+  const double density = at.density();
   input.levels.assign(static_cast<size_t>(options.bits), {});
   double sum_g = 0.0, sum_gx = 0.0;
   const auto draw_code = [&] {
@@ -99,10 +104,10 @@ circuits::ColumnInput random_column(std::uint64_t seed, std::uint32_t index, Pur
   return input;
 }
 
-circuits::ColumnInput random_line_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit,
-                                         const PlanOptions& options, int pulses) {
+circuits::ColumnInput draw_line_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit, const PlanOptions& options, int pulses,
+                                       UnitPoint* where) {
   RandomStream random(seed, 0, 1, index, purpose);
-  Placement at(random, purpose == Purpose::calibration_plan ? line_plan_point(seed, index) : UnitPoint{});
+  Placement at(random, where);
   circuits::ColumnInput input;
   // Uniform: what the falling word lines do grows with the rows, and so does what is left over by a poor fit.
   const int rows = 2 * static_cast<int>(std::lround(0.5 * (options.min_rows + (options.max_rows - options.min_rows) * at[Axis::rows])));
@@ -121,6 +126,28 @@ circuits::ColumnInput random_line_column(std::uint64_t seed, std::uint32_t index
   }
   input.point = {.v_read = 0.1 + 0.4 * at[Axis::v_read], .v_trim = provisional_trim(rows, circuit), .max_code = 1};
   return input;
+}
+
+}  // namespace
+
+circuits::ColumnInput random_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit, const PlanOptions& options) {
+  return draw_column(seed, index, purpose, circuit, options, nullptr);
+}
+
+circuits::ColumnInput random_line_column(std::uint64_t seed, std::uint32_t index, Purpose purpose, const circuits::CircuitParams& circuit, const PlanOptions& options, int pulses) {
+  return draw_line_column(seed, index, purpose, circuit, options, pulses, nullptr);
+}
+
+UnitPoint conversion_plan_point(std::uint64_t seed, std::uint32_t index) {
+  UnitPoint where(conversion_axes);
+  draw_column(seed, index, Purpose::calibration_plan, {}, {}, &where);
+  return where;
+}
+
+UnitPoint line_plan_point(std::uint64_t seed, std::uint32_t index) {
+  UnitPoint where(line_axes);
+  draw_line_column(seed, index, Purpose::calibration_plan, {}, {}, 1, &where);
+  return where;
 }
 
 }  // namespace mho::validation

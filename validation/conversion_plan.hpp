@@ -1,5 +1,5 @@
-// Which conversions to run: columns that spread rows, conductances, inputs and operating points. Those of Purpose::calibration_plan lie on a space-filling sequence over these axes, which covers
-// them better than as many random columns; those of every other purpose are drawn at random, because they judge. No column is of two purposes.
+// Which conversions to run: random columns that spread rows, conductances, inputs and operating points. Drawn from a seed; calibration and validation use
+// different purposes of the random stream, so no column is in both.
 #pragma once
 #include <cstdint>
 #include <vector>

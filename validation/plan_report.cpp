@@ -10,20 +10,16 @@
 namespace mho::validation {
 namespace {
 
-// Mean over plans whose points are drawn independently.
-void compare_with_random(PlanSet& set, const std::vector<UnitPoint>& points) {
+// What a sequence that fills the cube on purpose would reach with as many points.
+void compare_with_sobol(PlanSet& set, const std::vector<UnitPoint>& points) {
   set.axes = points.front().size();
+  std::vector<UnitPoint> filled;
+  for (std::uint32_t i = 0; i < points.size(); ++i) filled.push_back(sobol_point(1, 0, i, set.axes, Purpose::calibration_plan));
   set.discrepancy = centred_discrepancy(points);
-  set.distance = points.size() > 1 ? smallest_distance(points) : 0.0;
-  constexpr std::uint32_t plans = 32;
-  for (std::uint32_t p = 0; p < plans; ++p) {
-    std::vector<UnitPoint> drawn(points.size(), UnitPoint(set.axes));
-    RandomStream random(p, 0, 0, 0, Purpose::test);
-    for (UnitPoint& point : drawn)
-      for (double& x : point) x = random.uniform();
-    set.random_discrepancy += centred_discrepancy(drawn) / plans;
-    set.random_distance += points.size() > 1 ? smallest_distance(drawn) / plans : 0.0;
-  }
+  set.sobol_discrepancy = centred_discrepancy(filled);
+  if (points.size() < 2) return;
+  set.distance = smallest_distance(points);
+  set.sobol_distance = smallest_distance(filled);
 }
 
 std::vector<PlanAxis> ranges_of(const std::vector<circuits::ColumnInput>& inputs, bool converts) {
@@ -79,7 +75,7 @@ PlanReport plan_report(const CalibrationSettings& settings, const Cache& cache) 
     }
     set.cached = static_cast<int>(found.from_cache);
     set.processor_seconds = rows_run > 0 ? seconds / rows_run * rows_missing : 0.0;
-    if (!planned.coordinates.empty()) compare_with_random(set, planned.coordinates);
+    if (!planned.coordinates.empty()) compare_with_sobol(set, planned.coordinates);
     set.ranges = ranges_of(planned.inputs, planned.converts);
     report.sets.push_back(std::move(set));
   }
@@ -92,18 +88,18 @@ Json to_json(const PlanReport& report) {
     Json ranges = Json::array();
     for (const PlanAxis& a : s.ranges) ranges.push_back({{"axis", a.name}, {"least", quantity(a.least, a.unit)}, {"largest", quantity(a.largest, a.unit)}});
     sets.push_back({{"set", s.name}, {"runs", s.runs}, {"cached", s.cached}, {"processor_time", quantity(s.processor_seconds, "s")}, {"axes", s.axes}, {"discrepancy", s.discrepancy},
-                    {"random_discrepancy", s.random_discrepancy}, {"distance", s.distance}, {"random_distance", s.random_distance}, {"ranges", ranges}});
+                    {"sobol_discrepancy", s.sobol_discrepancy}, {"distance", s.distance}, {"sobol_distance", s.sobol_distance}, {"ranges", ranges}});
   }
   return {{"sets", sets}, {"workers", report.workers}};
 }
 
 std::string plan_table(const PlanReport& report) {
-  std::string text = fmt::format("{:<34}{:>6}{:>10}{:>16}{:>7}{:>13}{:>9}{:>16}{:>9}\n", "ngspice runs", "runs", "in cache", "time for rest", "axes", "discrepancy", "random", "least distance", "random");
+  std::string text = fmt::format("{:<34}{:>6}{:>10}{:>16}{:>7}{:>13}{:>9}{:>16}{:>9}\n", "ngspice runs", "runs", "in cache", "time for rest", "axes", "discrepancy", "Sobol", "least distance", "Sobol");
   for (const PlanSet& s : report.sets) {
     const int missing = s.runs - s.cached;
     const std::string time = missing == 0 ? "none" : s.cached == 0 ? "not known yet" : fmt::format("{:.1f} min", s.processor_seconds / report.workers / 60);
     text += fmt::format("{:<34}{:>6}{:>10}{:>16}", s.name, s.runs, s.cached, time);
-    text += s.axes > 0 ? fmt::format("{:>7}{:>13.4f}{:>9.4f}{:>16.3f}{:>9.3f}\n", s.axes, s.discrepancy, s.random_discrepancy, s.distance, s.random_distance) : fmt::format("   at random, to judge\n");
+    text += s.axes > 0 ? fmt::format("{:>7}{:>13.4f}{:>9.4f}{:>16.3f}{:>9.3f}\n", s.axes, s.discrepancy, s.sobol_discrepancy, s.distance, s.sobol_distance) : fmt::format("   these judge\n");
   }
   text += fmt::format("time: with {} idle processors, from the processor time per row of runs in the cache\n", report.workers);
   for (const PlanSet& s : report.sets) {

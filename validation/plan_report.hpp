@@ -17,8 +17,8 @@ struct PlanSet {
   int runs = 0, cached = 0;
   double processor_seconds = 0;     // [s] of the missing ones, from those that are cached, per row; 0 when none is
   size_t axes = 0;                  // 0: drawn at random, to judge
-  double discrepancy = 0, random_discrepancy = 0;   // centred L2 of the points in the unit cube, and the mean over random plans of the same size
-  double distance = 0, random_distance = 0;         // least distance of two points there, and the same mean
+  double discrepancy = 0, sobol_discrepancy = 0;   // centred L2 of the points in the unit cube, and of as many points of Sobol's sequence
+  double distance = 0, sobol_distance = 0;         // least distance of two points there, and of theirs
   std::vector<PlanAxis> ranges;
 };
 
