@@ -230,7 +230,8 @@ TEST_CASE("a driven line adds C_sample/C_integ of its own voltage at every sampl
   const std::vector<LineCurrent> lines{line_current(model, in.conductance, in.levels[0], in.point.v_read), line_current(model, in.conductance, in.levels[1], in.point.v_read)};
   OdeOptions given;
   given.lines = lines;
-  CHECK(simulate_conversion(model, program, in, given).record.v_integrated == r.v_integrated);
+  // Its lines do not fall between samples; what is left of that after 19 ns is less than 1e-5.
+  CHECK(simulate_conversion(model, program, in, given).record.v_integrated == doctest::Approx(r.v_integrated).scale(1e-30).epsilon(1e-5));
   given.lines = std::span(lines).first(1);
   CHECK_THROWS_WITH_AS(simulate_conversion(model, program, in, given), doctest::Contains("1 line currents for 2 bits"), Error);
 }
