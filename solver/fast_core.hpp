@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "solver/energy_model.hpp"
 
 namespace mho::solver {
 
 struct NeuronModel;  // solver/neuron_model.hpp: the fitted parameters
+struct SumChoice;    // solver/row_sums.hpp: how one sum over rows is formed
 
 using LevelMatrix = Eigen::Matrix<std::int8_t, Eigen::Dynamic, Eigen::Dynamic>;   // R × B of −1, 0, +1
 using CodeMatrix = Eigen::Matrix<std::int16_t, Eigen::Dynamic, Eigen::Dynamic>;   // C × B of signed ADC codes
@@ -36,14 +38,29 @@ class FastCore {
   FastCore(FastCore&&) noexcept;
   FastCore& operator=(FastCore&&) noexcept;
 
+  // Memory that calls use again and again, of one thread.
+  class Workspace {
+   public:
+    Workspace();
+    ~Workspace();
+    Workspace(Workspace&&) noexcept;
+    Workspace& operator=(Workspace&&) noexcept;
+
+   private:
+    friend class FastCore;
+    struct Buffers;
+    std::unique_ptr<Buffers> buffers_;
+  };
+
   Eigen::Index rows() const;
   Eigen::Index columns() const;
   int bits() const;
-  // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. Thread-safe. `counts`, if
-  // given, receives the events of integration (not those of the ADC).
-  void integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr) const;
+  // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. `counts`, if given, receives the events of integration (not those
+  // of the ADC). Thread-safe with one workspace a thread; allocates only what workspace and result lack. The bits of a column depend on its own input alone, neither on the batch
+  // nor on threads. Throws Error for levels other than −1, 0 and +1.
+  void integrate(std::span<const LevelMatrix> levels, Workspace& workspace, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr) const;
   // What the lines settle to at one level matrix while the word lines are on [V, relative to VREF], C × B.
-  void settled_lines(const LevelMatrix& level, Eigen::MatrixXf& lines) const;
+  void settled_lines(const LevelMatrix& level, Workspace& workspace, Eigen::MatrixXf& lines) const;
   // Unary charge-decrement ADC: codes from integrated voltages. Thread-safe. Adds compares, decrements, times, conversions.
   void convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, EventCounts* counts = nullptr) const;
   // Digital normalisation by ΣG, C × B: the estimate of Σ_i x_i G_ij [S × input LSB] is gain · v + offset + offset per activity · Σ_i |x_i|, by column; v is the middle of
@@ -52,13 +69,10 @@ class FastCore {
   double lsb() const;  // [V] one LSB before the ADC
   double fall_misfit() const;  // [V] rms error of the regression for the falling word lines, on the inputs it was made with
   double map_misfit() const;   // [V] largest rms error of the cubic maps
+  const std::vector<SumChoice>& sums() const;  // how the sums over rows are formed, and what that adds to the error
 
  private:
   struct State;
-  struct Settled {
-    double settled, slope;  // [V], [S]
-  };
-  static Settled settle(const State& state, const float* up, const float* down, Eigen::Index column);
   void calibrate_decoder(const Eigen::MatrixXd& conductance);
   std::unique_ptr<State> state_;
 };
