@@ -75,9 +75,11 @@ struct FastCore::Workspace::Buffers {
   std::array<std::vector<float>, kernel::sum_count> sums;                                             // of a tile, C × B each
   std::vector<float> line;                                                                            // held, of a tile
   std::vector<float> linear, settled, slope, driven, held, before, conduction, line_charge;           // C
+  std::vector<float> variance, normal;                                                                // C, 4 ⌈C/4⌉
   void resize(Index columns) {
     line.resize(static_cast<size_t>(columns * tile));
-    for (auto* v : {&linear, &settled, &slope, &driven, &held, &before, &conduction, &line_charge}) v->resize(static_cast<size_t>(columns));
+    for (auto* v : {&linear, &settled, &slope, &driven, &held, &before, &conduction, &line_charge, &variance}) v->resize(static_cast<size_t>(columns));
+    normal.resize(static_cast<size_t>((columns + 3) / 4 * 4));
   }
 };
 FastCore::Workspace::Workspace() : buffers_(std::make_unique<Buffers>()) {}
@@ -88,6 +90,7 @@ FastCore::Workspace& FastCore::Workspace::operator=(Workspace&&) noexcept = defa
 struct FastCore::State {
   OperatingPoint point;
   int bits = 0;
+  bool noise = false;
   Index rows = 0, columns = 0;
   double lsb = 0, t_on = 0, c_line = 0, c_bl = 0, v_ref = 0;
   double reach = 0.7, line_span = 0.48;  // [V] range that the maps are used in: a fifth beyond where they were made
@@ -103,14 +106,14 @@ struct FastCore::State {
   Eigen::VectorXf gain, offset, offset_per_activity;  // decode: sums = gain · v + offset + offset_per_activity · Σ|x|
   std::vector<float> code_voltage;                    // [V] middle of the interval of each code from −max_code on
 
-  kernel::Sums multiply(const Eigen::Ref<const LevelMatrix>& levels, Workspace::Buffers& w, bool power) const;
+  kernel::Sums multiply(const Eigen::Ref<const LevelMatrix>& levels, Workspace::Buffers& w, bool power, bool scatter) const;
   kernel::Activity activity_of(const std::int8_t* level) const {
     const kernel::LevelCounts n = kernel::count_levels(rows, level);
     return fall.activity((n.even + n.odd) / 2, (n.even - n.odd) / 2);
   }
 };
 
-FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance, const OperatingPoint& point, int bits) {
+FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance, const OperatingPoint& point, int bits, const CoreEffects& effects) {
   if (conductance.rows() < 1 || conductance.cols() < 1 || bits < 1) throw Error("a core needs at least one row, one column and one bit");
   auto state = std::make_unique<State>();
   State& s = *state;
@@ -122,6 +125,7 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   s.lsb = point.v_decrement * neuron.circuit.c_sample / neuron.circuit.c_integ;
   s.v_ref = neuron.circuit.v_ref;
   s.c_bl = neuron.circuit.c_bl;
+  const CellSums cells = cell_sums(neuron, conductance.cwiseMax(1e-9), point.v_read, effects);
   s.map = make_phase_map(neuron, point, bits);
   s.t_on = s.map.t_word_line;
   const auto in_single = [&](const BitMap& map) {
@@ -140,7 +144,6 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   s.fall = FallEmulator(neuron, conductance, point);
   s.constants.resize(s.columns);
   s.fall.tabulate(s.constants);
-  const CellSums cells = cell_sums(neuron, conductance.cwiseMax(1e-9), point.v_read);
   for (double g : cells.slope) s.conductance.push_back(static_cast<float>(g));
   s.constants.rate = (cells.slope * (s.t_on / (s.c_line + static_cast<double>(s.rows) * neuron.neuron.c_on))).cast<float>();
   // An error of the lines counts 2^k times in bit k, and once for each sample of the least significant one.
@@ -154,6 +157,7 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   s.code = CodeTable(up, down);
   state_ = std::move(state);
   calibrate_decoder(conductance);
+  state_->noise = effects.sigma.size() > 0;
 }
 
 // Digital normalisation and the voltages that codes stand for.
@@ -210,7 +214,7 @@ double FastCore::map_misfit() const { return state_->map.fit_rms; }
 const std::vector<SumChoice>& FastCore::sums() const { return state_->sums.choices; }
 
 // All sums over the rows of a tile; the pointers are those of its first input.
-kernel::Sums FastCore::State::multiply(const Eigen::Ref<const LevelMatrix>& levels, Workspace::Buffers& w, bool power) const {
+kernel::Sums FastCore::State::multiply(const Eigen::Ref<const LevelMatrix>& levels, Workspace::Buffers& w, bool power, bool scatter) const {
   w.packed.pack(levels);
   kernel::Sums of;
   of.fill(zeros.data());
@@ -220,30 +224,34 @@ kernel::Sums FastCore::State::multiply(const Eigen::Ref<const LevelMatrix>& leve
     return w.sums[n].data();
   };
   using namespace kernel;
-  for (const Sum n : {line, slope_odd, curve_odd})
-    if (sums.product[n]) sums.product[n]->sums(w.packed, room(n), nullptr);
-  for (const Sum n : {even, slope_even, curve_even, kernel::power})
-    if (sums.product[n] && (n != kernel::power || power)) sums.product[n]->sums(w.packed, nullptr, room(n));
+  for (const Sum n : {line, slope_odd, curve_odd, cross})
+    if (sums.product[n] && (n != cross || scatter)) sums.product[n]->sums(w.packed, room(n), nullptr);
+  for (const Sum n : {even, slope_even, curve_even, kernel::noise, kernel::power})
+    if (sums.product[n] && (n != kernel::noise || scatter) && (n != kernel::power || power)) sums.product[n]->sums(w.packed, nullptr, room(n));
   sums.product[share_odd]->sums(w.packed, room(share_odd), room(share_even));
   return of;
 }
 
-void FastCore::settled_lines(const LevelMatrix& level, Workspace& workspace, MatrixXf& lines) const {
+void FastCore::settled_lines(const LevelMatrix& level, Workspace& workspace, MatrixXf& lines, MatrixXf* variance) const {
   const State& s = *state_;
   Workspace::Buffers& w = *workspace.buffers_;
   w.resize(s.columns);
   lines.resize(s.columns, level.cols());
+  if (variance) variance->setZero(s.columns, level.cols());
   for (Index first = 0; first < level.cols(); first += tile) {
     const Index count = std::min(tile, level.cols() - first);
-    kernel::Sums sums = s.multiply(level.middleCols(first, count), w, false);
+    kernel::Sums sums = s.multiply(level.middleCols(first, count), w, false, variance && s.noise);
     for (Index b = first; b < first + count; ++b) {
-      kernel::settle(s.constants, sums, s.activity_of(level.col(b).data()), w.linear.data(), lines.col(b).data(), w.slope.data());
+      const kernel::Activity n = s.activity_of(level.col(b).data());
+      kernel::settle(s.constants, sums, n, w.linear.data(), lines.col(b).data(), w.slope.data());
+      if (variance && s.noise) kernel::scatter(s.constants, sums, n, w.linear.data(), lines.col(b).data(), w.slope.data(), variance->col(b).data());
       for (const float*& sum : sums) sum += s.columns;
     }
   }
 }
 
-void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspace, MatrixXf& v_integrated, EventCounts* counts) const {
+void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspace, MatrixXf& v_integrated, EventCounts* counts,
+                         const ReadNoiseKey& noise) const {
   const State& s = *state_;
   MHO_ASSERT(static_cast<int>(levels.size()) == s.bits);
   Workspace::Buffers& w = *workspace.buffers_;
@@ -257,12 +265,18 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
     if (counts)
       for (auto* sum : {&w.conduction, &w.line_charge}) std::fill(sum->begin(), sum->end(), 0.0f);
     for (size_t k = 0; k < levels.size(); ++k) {
-      kernel::Sums sums = s.multiply(levels[k].middleCols(first, count), w, counts != nullptr);
+      kernel::Sums sums = s.multiply(levels[k].middleCols(first, count), w, counts != nullptr, s.noise);
       for (Index b = 0; b < count; ++b) {
         const std::int8_t* level = levels[k].col(first + b).data();
         const kernel::Activity n = s.activity_of(level);
         float *line = w.line.data() + b * columns, *v = v_integrated.col(first + b).data();
         kernel::settle(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data());
+        if (s.noise) {
+          kernel::scatter(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data(), w.variance.data());
+          kernel::add_noise({{static_cast<std::uint32_t>(noise.seed), static_cast<std::uint32_t>(noise.seed >> 32)},
+                             {noise.first_input + static_cast<std::uint32_t>(first + b), (noise.die << 12) ^ noise.core, static_cast<std::uint32_t>(Purpose::read_noise)}},
+                            static_cast<std::uint32_t>(k), columns, w.variance.data(), w.normal.data(), w.settled.data());
+        }
         kernel::hold(s.constants, sums, n, w.settled.data(), w.slope.data(), line, w.driven.data(), w.held.data());
         if (counts) {
           kernel::add_energy(columns, static_cast<float>(s.point.v_read), static_cast<float>(s.v_ref), sums[kernel::power], s.conductance.data(), w.linear.data(), w.driven.data(),

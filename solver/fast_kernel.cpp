@@ -27,11 +27,13 @@ using Eigen::Index;
   return p * std::bit_cast<float>(power);
 }
 
-// ln x for normal x, within 2e-7 of 1 + |ln x|: x = 2^n m with m from √½ to √2, then ln m = 2 atanh((m − 1)/(m + 1)).
+// ln x for normal x, within 2e-7 of 1 + |ln x|: x = 2^n (1 + t) with 1 + t from √½ to √2, then t − t²/2 + t³ P(t) with the polynomial of Cephes' logf (S. L. Moshier).
 [[gnu::always_inline]] inline float logarithm(float x) {
   const std::int32_t bits = std::bit_cast<std::int32_t>(x), n = (bits - 0x3f3504f3) >> 23;
-  const float m = std::bit_cast<float>(bits - (n << 23)), q = (m - 1.0f) / (m + 1.0f), q2 = q * q;
-  return static_cast<float>(n) * 0.69314718f + q * (2.0f + q2 * (0.66666667f + q2 * (0.4f + q2 * (0.28571429f + q2 * 0.22222222f))));
+  const float t = std::bit_cast<float>(bits - (n << 23)) - 1.0f, t2 = t * t;
+  const float p = 3.3333331174e-1f + t * (-2.4999993993e-1f + t * (2.0000714765e-1f + t * (-1.6668057665e-1f + t * (1.4249322787e-1f +
+                  t * (-1.2420140846e-1f + t * (1.1676998740e-1f + t * (-1.1514610310e-1f + t * 7.0376836292e-2f)))))));
+  return static_cast<float>(n) * 0.69314718f + (t + t2 * (t * p - 0.5f));
 }
 
 // Solution of line' = rate · exp(−line/e_fold) after a time that makes rate/e_fold · time = step.
@@ -52,9 +54,9 @@ using Eigen::Index;
 }  // namespace
 
 void Columns::resize(Index n) {
-  for (Regression* r : {&even, &slope_odd, &slope_even, &curve_odd, &curve_even})
+  for (Regression* r : {&even, &slope_odd, &slope_even, &curve_odd, &curve_even, &noise, &cross})
     for (ArrayXf* a : {&r->count, &r->share, &r->line}) *a = ArrayXf::Zero(n);
-  for (ArrayXf* a : {&line_count, &curve, &rate, &fall, &fall_slope, &fall_even, &fall_both})
+  for (ArrayXf* a : {&line_count, &curve, &still, &rate, &fall, &fall_slope, &fall_even, &fall_both})
     *a = ArrayXf::Zero(n);
 }
 
@@ -75,6 +77,70 @@ MHO_WIDE void settle(const Columns& c, const Sums& sums, const Activity& n, floa
     slope[j] = sigma;
     settled[j] = 2.0f * l / (sigma + std::sqrt(square > 0.0f ? square : 0.0f));
   }
+}
+
+MHO_WIDE void scatter(const Columns& c, const Sums& sums, const Activity& n, const float* linear, const float* settled, const float* slope, float* __restrict variance) {
+  const Index columns = c.curve.size();
+  const float x = n.odd, on = n.even;
+  const float *active = sums[noise], *mixed = sums[cross], *so = sums[share_odd], *se = sums[share_even], *still = c.still.data();
+  const float *nc = c.noise.count.data(), *ns = c.noise.share.data(), *cc = c.cross.count.data(), *cs = c.cross.share.data(), *cl = c.cross.line.data();
+#pragma GCC ivdep
+  for (Index j = 0; j < columns; ++j) {
+    const float u = settled[j], currents = nc[j] * on + ns[j] * se[j] + active[j], products = cc[j] * x + cs[j] * so[j] + cl[j] * linear[j] + mixed[j];
+    const float sum = currents - u * (2.0f * products - u * still[j]);
+    variance[j] = (sum > 0.0f ? sum : 0.0f) / (slope[j] * slope[j]);
+  }
+}
+
+namespace {
+
+// sin and cos of w quarter turns, |w| ≤ 1: Taylor, within 4e-6.
+[[gnu::always_inline]] inline float sine(float w) {
+  const float q = w * w;
+  return w * (1.57079633f + q * (-0.645964098f + q * (0.0796926262f + q * (-0.00468175414f + q * 0.000160441185f))));
+}
+[[gnu::always_inline]] inline float cosine(float w) {
+  const float q = w * w;
+  return 1.0f + q * (-1.23370055f + q * (0.253669508f + q * (-0.0208634808f + q * (0.000919260274f + q * -0.0000252020424f))));
+}
+
+// Two normal numbers: the radius from the upper 24 bits of a, its lowest bit the sign of the cosine, the angle within half a turn from b.
+[[gnu::always_inline]] inline void box_muller(std::uint32_t a, std::uint32_t b, float& x, float& y) {
+  const float u = (static_cast<float>(static_cast<std::int32_t>(a >> 8)) + 0.5f) * 0x1p-24f, radius = std::sqrt(-2.0f * logarithm(u));
+  const float w = static_cast<float>(static_cast<std::int32_t>(b)) * 0x1p-31f, c = radius * cosine(w);
+  x = (a & 1u) != 0 ? -c : c;
+  y = radius * sine(w);
+}
+
+}  // namespace
+
+MHO_WIDE void normals(const NoiseStream& stream, std::uint32_t first, Index blocks, float* __restrict z) {
+  const std::uint32_t key0 = stream.key[0], key1 = stream.key[1], c1 = stream.counter[0], c2 = stream.counter[1], c3 = stream.counter[2];
+  float *z0 = z, *z1 = z + blocks, *z2 = z + 2 * blocks, *z3 = z + 3 * blocks;
+#pragma GCC ivdep
+  for (Index q = 0; q < blocks; ++q) {
+    std::uint32_t x0 = first + static_cast<std::uint32_t>(q), x1 = c1, x2 = c2, x3 = c3, k0 = key0, k1 = key1;
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; ++round) {
+      const std::uint64_t a = std::uint64_t{0xD2511F53u} * x0, b = std::uint64_t{0xCD9E8D57u} * x2;
+      const std::uint32_t y0 = static_cast<std::uint32_t>(b >> 32) ^ x1 ^ k0, y2 = static_cast<std::uint32_t>(a >> 32) ^ x3 ^ k1;
+      x1 = static_cast<std::uint32_t>(b);
+      x3 = static_cast<std::uint32_t>(a);
+      x0 = y0;
+      x2 = y2;
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
+    }
+    box_muller(x0, x1, z0[q], z1[q]);
+    box_muller(x2, x3, z2[q], z3[q]);
+  }
+}
+
+MHO_WIDE void add_noise(const NoiseStream& stream, std::uint32_t bit, Index columns, const float* variance, float* __restrict normal, float* __restrict settled) {
+  const Index blocks = (columns + 3) / 4;
+  normals(stream, bit * static_cast<std::uint32_t>(blocks), blocks, normal);
+#pragma GCC ivdep
+  for (Index j = 0; j < columns; ++j) settled[j] += std::sqrt(variance[j]) * normal[j];
 }
 
 MHO_WIDE void hold(const Columns& c, const Sums& sums, const Activity& n, const float* settled, const float* slope, const float* before, float* __restrict driven,

@@ -21,7 +21,9 @@ struct Regression {
 struct Columns {
   ArrayXf line_count;                                                  // [V] what the digits of the line's sum leave out, per Σ x
   Regression even, slope_odd, slope_even, curve_odd, curve_even;       // [V], [1], [1/V] per row: odd follows x, even |x|
+  Regression noise, cross;                                             // [V²] with |x|, [V] with x
   ArrayXf curve;                                                       // [1/V] κ of inputs of zero
+  ArrayXf still;                                                       // [1] of the read noise at inputs of zero
   ArrayXf rate;                                                        // [1] word line pulse over the line's time constant
   ArrayXf fall, fall_slope, fall_even, fall_both;                      // [V] of the falling word lines: constant, per 4 u, per share, per activity
   float fall_odd = 0, fall_odd2 = 0, fall_even2 = 0, fall_slope_even = 0, fall2 = 0, fall3 = 0;
@@ -29,7 +31,7 @@ struct Columns {
 };
 
 // Sums over the rows of one input, one entry a column. One without a product of its own points to zeros.
-enum Sum { line, even, slope_odd, slope_even, curve_odd, curve_even, share_odd, share_even, power, sum_count };
+enum Sum { line, even, slope_odd, slope_even, curve_odd, curve_even, share_odd, share_even, noise, cross, power, sum_count };
 using Sums = std::array<const float*, sum_count>;
 
 // What is one number for an input.
@@ -40,6 +42,16 @@ struct Activity {
 
 // linear: L [V]; settled: the line that the sums settle to [V]; slope: σ [1].
 void settle(const Columns& c, const Sums& sums, const Activity& n, float* linear, float* settled, float* slope);
+// Variance of the settled line by read noise [V²].
+void scatter(const Columns& c, const Sums& sums, const Activity& n, const float* linear, const float* settled, const float* slope, float* variance);
+// settled += root of the variance times a normal number of its own; `normal`: room for 4 ⌈columns/4⌉.
+struct NoiseStream {
+  std::array<std::uint32_t, 2> key;
+  std::array<std::uint32_t, 3> counter;  // the counter's other three numbers, as RandomStream has them
+};
+void add_noise(const NoiseStream& stream, std::uint32_t bit, Eigen::Index columns, const float* variance, float* normal, float* settled);
+// Normal numbers 4 n, n = blocks, of the stream's counters first … first + n − 1 (Philox 4x32-10, Box-Muller): z[l n + q] comes from block first + q.
+void normals(const NoiseStream& stream, std::uint32_t first, Eigen::Index blocks, float* z);
 // before: held line before the pulse [V]; driven: at its end; held: after the word lines have fallen.
 void hold(const Columns& c, const Sums& sums, const Activity& n, const float* settled, const float* slope, const float* before, float* driven, float* held);
 

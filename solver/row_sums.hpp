@@ -21,7 +21,7 @@ namespace mho::solver {
 struct SumChoice {
   std::string name;
   int digits = 0;      // [1] 8-bit digits of its product; 0: a regression
-  double error = 0.0;  // [LSB] rms that this adds before the ADC
+  double error = 0.0;  // [LSB] rms that this adds before the ADC; of the noise's sums [1] of its standard deviation
 };
 
 struct RowSums {
