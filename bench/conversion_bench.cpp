@@ -47,11 +47,12 @@ void BM_Conversion_fast(benchmark::State& state) {
   for (const auto& bit : in.levels) levels.push_back(Eigen::Map<const solver::LevelMatrix>(bit.data(), rows, 1).replicate(1, batch));
   Eigen::MatrixXf v;
   solver::CodeMatrix codes;
-  core.integrate(levels, v);
+  solver::FastCore::Workspace workspace;
+  core.integrate(levels, workspace, v);
   core.convert(v, codes);
   if (!conversion_is_right(state, static_cast<double>(v(0, batch - 1)), codes(0, batch - 1))) return;
   for (auto _ : state) {
-    core.integrate(levels, v);
+    core.integrate(levels, workspace, v);
     core.convert(v, codes);
     benchmark::DoNotOptimize(codes.data());
   }

@@ -21,7 +21,8 @@ struct Core {
     const auto levels = core_inputs(64, bits);
     Eigen::MatrixXf v, sums, unit;
     solver::CodeMatrix codes, steps(core_columns, 2);
-    core.integrate(levels, v);
+    solver::FastCore::Workspace workspace;
+    core.integrate(levels, workspace, v);
     core.convert(v, codes);
     core.decode(levels, codes, sums);
     steps.col(0).setConstant(10);
@@ -46,8 +47,9 @@ void BM_Mvm_fast(benchmark::State& state) {
   const std::vector<solver::LevelMatrix> levels = core_inputs(state.range(0), bits);
   Eigen::MatrixXf v, sums;
   solver::CodeMatrix codes;
+  solver::FastCore::Workspace workspace;
   for (auto _ : state) {
-    whole.core.integrate(levels, v);
+    whole.core.integrate(levels, workspace, v);
     whole.core.convert(v, codes);
     whole.core.decode(levels, codes, sums);
     benchmark::DoNotOptimize(sums.data());

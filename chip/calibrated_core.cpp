@@ -8,7 +8,8 @@ class CalibratedCore final : public CoreModel {
   CalibratedCore(const solver::NeuronModel& neuron, const Eigen::MatrixXd& conductance, const solver::OperatingPoint& point, int bits)
       : core_(neuron, conductance, point, bits) {}
   void integrate(std::span<const solver::LevelMatrix> levels, Eigen::MatrixXf& v, solver::EventCounts* counts) const override {
-    core_.integrate(levels, v, counts);
+    thread_local solver::FastCore::Workspace workspace;
+    core_.integrate(levels, workspace, v, counts);
   }
   void convert(const Eigen::MatrixXf& v, solver::CodeMatrix& codes, solver::EventCounts* counts) const override {
     core_.convert(v, codes, counts);

@@ -67,4 +67,27 @@ double FallEmulator::step(Eigen::Index column, double v, double n_up, double n_d
   return f.dot(weight_);
 }
 
+// The features in powers of w = 4 v and of the sums over rows; w⁰ and w¹ depend on column and input, w² and w³ are the same everywhere.
+void FallEmulator::tabulate(kernel::Columns& c) const {
+  const auto& k = weight_;
+  const auto number = [](double x) { return static_cast<float>(x); };
+  c.fall = (k[0] + k[7] * t1_.array() + k[8] * t2_.array() + k[17] * t1_.array().square()).cast<float>();
+  c.fall_slope = (k[1] + k[11] * t1_.array()).cast<float>();
+  c.fall_even = (scale_ * (0.5 * (k[5] + k[6]) + k[16] * t1_.array())).cast<float>();
+  c.fall_both = (k[15] * t1_.array()).cast<float>();
+  c.fall_odd = number(scale_ * 0.5 * (k[5] - k[6]));
+  c.fall_even2 = number(scale_ * scale_ * k[13]);
+  c.fall_odd2 = number(scale_ * scale_ * k[14]);
+  c.fall_slope_even = number(scale_ * k[18]);
+  c.fall2 = number(k[2]);
+  c.fall3 = number(k[19]);
+}
+
+kernel::Activity FallEmulator::activity(int n_up, int n_down) const {
+  const auto& k = weight_;
+  const double a = n_up * scale_, b = n_down * scale_, both = a + b;
+  return {static_cast<float>(n_up - n_down), static_cast<float>(n_up + n_down), static_cast<float>(k[3] * a + k[4] * b + k[12] * both * both),
+          static_cast<float>(k[9] * a + k[10] * b), static_cast<float>(both)};
+}
+
 }  // namespace mho::solver

@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 
 #include "solver/fast_core.hpp"
+#include "solver/fast_kernel.hpp"
 #include "solver/neuron_model.hpp"
 
 namespace mho::solver {
@@ -19,6 +20,9 @@ class FallEmulator {
   const Eigen::MatrixXf& share() const { return share_; }
   // Held minus driven voltage [V] of column `column`: v driven line, n and p counts and sums over rows at +1 and −1.
   double step(Eigen::Index column, double v, double n_up, double n_down, double p_up, double p_down) const;
+  // The same as the polynomial that the vectorised form evaluates, from sums of s over rows: what belongs to columns, and to one input of n_up and n_down active rows.
+  void tabulate(kernel::Columns& columns) const;
+  kernel::Activity activity(int n_up, int n_down) const;
   double misfit() const { return misfit_; }  // [V] rms on the inputs that it was fitted to
 
  private:

@@ -6,14 +6,17 @@
 #pragma once
 #include <Eigen/Core>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "solver/energy_model.hpp"
 
 namespace mho::solver {
 
 struct NeuronModel;  // solver/neuron_model.hpp: the fitted parameters
+struct SumChoice;    // solver/row_sums.hpp: how one sum over rows is formed
 
 using LevelMatrix = Eigen::Matrix<std::int8_t, Eigen::Dynamic, Eigen::Dynamic>;   // R × B of −1, 0, +1
 using CodeMatrix = Eigen::Matrix<std::int16_t, Eigen::Dynamic, Eigen::Dynamic>;   // C × B of signed ADC codes
@@ -27,23 +30,53 @@ struct OperatingPoint {
   int max_code = 63;           // [1] unary steps after which the conversion stops
 };
 
+// What a core can have beside the calibrated circuit; each is off as constructed.
+struct CoreEffects {
+  double r_bl = 0.0, r_sl = 0.0;  // [ohm] wire from cell to cell along bit lines and source lines; the driver's resistance is the circuit's
+  // Current [A] of a cell of small-signal conductance g [S] at v [V], odd and rising in v; empty: g · v.
+  std::function<double(double g, double v)> cell_current{};
+  Eigen::MatrixXd sigma{};        // R × C [S] standard deviation of a cell's conductance from read to read, white and independent; empty: none
+};
+
+// Which read noise: a number for every column, bit and input, the same in any batch.
+struct ReadNoiseKey {
+  std::uint64_t seed = 1;
+  std::uint32_t die = 0, core = 0;
+  std::uint32_t first_input = 0;  // number of the batch's first input
+};
+
 // One mapped matrix in one core.
 class FastCore {
  public:
-  // conductance: R × C [S], the cells' small-signal conductance at the read voltage, all ≥ 0. bits: magnitude bits of an input.
-  FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance, const OperatingPoint& point, int bits);
+  // conductance: R × C [S], the cells' small-signal conductance, all ≥ 0. bits: magnitude bits of an input. Throws Error for shapes and values out of range.
+  FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance, const OperatingPoint& point, int bits, const CoreEffects& effects = {});
   ~FastCore();
   FastCore(FastCore&&) noexcept;
   FastCore& operator=(FastCore&&) noexcept;
 
+  // Memory that calls use again and again, of one thread.
+  class Workspace {
+   public:
+    Workspace();
+    ~Workspace();
+    Workspace(Workspace&&) noexcept;
+    Workspace& operator=(Workspace&&) noexcept;
+
+   private:
+    friend class FastCore;
+    struct Buffers;
+    std::unique_ptr<Buffers> buffers_;
+  };
+
   Eigen::Index rows() const;
   Eigen::Index columns() const;
   int bits() const;
-  // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. Thread-safe. `counts`, if
-  // given, receives the events of integration (not those of the ADC).
-  void integrate(std::span<const LevelMatrix> levels, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr) const;
-  // What the lines settle to at one level matrix while the word lines are on [V, relative to VREF], C × B.
-  void settled_lines(const LevelMatrix& level, Eigen::MatrixXf& lines) const;
+  // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. `counts`, if given, receives the events of integration (not those
+  // of the ADC). Thread-safe with one workspace a thread; allocates only what workspace and result lack. The bits of a column depend on its own input alone, neither on the batch
+  // nor on threads. Each bit's pulse is one read of the cells: `noise` says which, if the core has read noise. Throws Error for levels other than −1, 0 and +1.
+  void integrate(std::span<const LevelMatrix> levels, Workspace& workspace, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr, const ReadNoiseKey& noise = {}) const;
+  // What the lines settle to at one level matrix while the word lines are on [V, relative to VREF], and the variance that read noise gives them [V²] if it is asked for, C × B.
+  void settled_lines(const LevelMatrix& level, Workspace& workspace, Eigen::MatrixXf& lines, Eigen::MatrixXf* variance = nullptr) const;
   // Unary charge-decrement ADC: codes from integrated voltages. Thread-safe. Adds compares, decrements, times, conversions.
   void convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, EventCounts* counts = nullptr) const;
   // Digital normalisation by ΣG, C × B: the estimate of Σ_i x_i G_ij [S × input LSB] is gain · v + offset + offset per activity · Σ_i |x_i|, by column; v is the middle of
@@ -52,13 +85,10 @@ class FastCore {
   double lsb() const;  // [V] one LSB before the ADC
   double fall_misfit() const;  // [V] rms error of the regression for the falling word lines, on the inputs it was made with
   double map_misfit() const;   // [V] largest rms error of the cubic maps
+  const std::vector<SumChoice>& sums() const;  // how the sums over rows are formed, and what that adds to the error
 
  private:
   struct State;
-  struct Settled {
-    double settled, slope;  // [V], [S]
-  };
-  static Settled settle(const State& state, const float* up, const float* down, Eigen::Index column);
   void calibrate_decoder(const Eigen::MatrixXd& conductance);
   std::unique_ptr<State> state_;
 };

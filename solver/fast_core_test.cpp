@@ -1,4 +1,4 @@
-// The vectorised form against the ODE form and against a direct solution of the shared drivers; batches and threads change nothing.
+// The vectorised form against the ODE form, against its own parts in double precision and against a direct solution of the shared drivers; batches and threads change nothing.
 #include "solver/fast_core.hpp"
 
 #include <doctest/doctest.h>
@@ -6,7 +6,13 @@
 #include <Eigen/LU>
 
 #include "core/parallel.hpp"
+#include "solver/code_table.hpp"
+#include "solver/fall_emulator.hpp"
+#include "solver/line.hpp"
 #include "solver/neuron_ode.hpp"
+#include "solver/random_core.hpp"
+#include "solver/row_sums.hpp"
+#include "solver/test_allocations.hpp"
 #include "solver/test_models.hpp"
 
 using namespace mho;
@@ -58,7 +64,8 @@ TEST_CASE("one column: integrated voltage within 0.3 LSB of the ODE form, codes 
     for (const auto& bit : in.levels) levels.push_back(Eigen::Map<const LevelMatrix>(bit.data(), rows, 1));
     Eigen::MatrixXf v;
     CodeMatrix codes;
-    core.integrate(levels, v);
+    FastCore::Workspace workspace;
+    core.integrate(levels, workspace, v);
     core.convert(v, codes);
     const circuits::ConversionRecord ode = simulate_conversion(model, program, in).record;
     worst = std::max(worst, std::abs(static_cast<double>(v(0, 0)) - ode.v_integrated) / core.lsb());
@@ -69,27 +76,119 @@ TEST_CASE("one column: integrated voltage within 0.3 LSB of the ODE form, codes 
   CHECK(worst < 0.3);
 }
 
+namespace {
+
+// Conversions of one column up to the ADC in double precision, cell by cell and one sample-integrate cycle after the other, leakage around each.
+std::vector<double> integrate_in_double(const NeuronModel& model, const Eigen::VectorXd& g, const OperatingPoint& point, const std::vector<LevelMatrix>& levels) {
+  const PhaseMap map = make_phase_map(model, point, static_cast<int>(levels.size()));
+  const FallEmulator fall(model, g, point);
+  const Eigen::Index rows = g.size();
+  const double e_fold = model.fall.phi, far = pinch_off(model, model.circuit.wl_low) + 10 * e_fold, rate = leakage(model, far) / model.neuron.c_line * std::exp(far / e_fold);
+  const auto leaked = [&](double u, double time) { return u + e_fold * std::log1p(rate * time / e_fold * std::exp(-u / e_fold)); };
+  std::vector<double> results;
+  for (Eigen::Index b = 0; b < levels[0].cols(); ++b) {
+    double v = map.out_initial, line = point.v_trim;
+    for (size_t k = 0; k < levels.size(); ++k) {
+      double n_up = 0, n_down = 0, p_up = 0, p_down = 0;
+      for (Eigen::Index i = 0; i < rows; ++i) {
+        const double share = static_cast<double>(fall.share()(i, 0));
+        if (levels[k](i, b) > 0) n_up += 1, p_up += share;
+        if (levels[k](i, b) < 0) n_down += 1, p_down += share;
+      }
+      // The column's current as a parabola through three points, and its root next to 0.
+      const auto current = [&](double u) {
+        double sum = 0;
+        for (Eigen::Index i = 0; i < rows; ++i) sum += cell_current(model.transistor, model.circuit.r_driver, g[i], levels[k](i, b) * point.v_read, u);
+        return sum;
+      };
+      const double low = current(-0.15), middle = current(0.0), high = current(0.15), slope = (low - high) / 0.3, curve = (high - 2 * middle + low) / 0.045;
+      const double settled = 2 * middle / (slope + std::sqrt(slope * slope - 4 * middle * curve));
+      const double start = line - fall.step(0, settled, n_up, n_down, p_up, p_down);
+      const double driven = settled + (start - settled) * std::exp(-slope * map.t_word_line / (model.neuron.c_line + static_cast<double>(rows) * model.neuron.c_on));
+      line = driven + fall.step(0, driven, n_up, n_down, p_up, p_down);
+      const double half = 0.5 * map.cycle.duration;
+      for (int n = 0; n < map.bits[k].samples; ++n) {
+        const double in = v, from = leaked(line, half) - point.v_trim;
+        v = evaluate(map.cycle.out, in, from);
+        line = leaked(point.v_trim + evaluate(map.cycle.line, in, from), half);
+      }
+    }
+    results.push_back(v);
+  }
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("digits, regressions and single precision stay within 0.01 LSB rms of the same parts in double precision, and within their budget") {
+  const NeuronModel model = test::default_model();
+  for (const Eigen::Index rows : {16, 96, 256}) {
+    const Eigen::MatrixXd g = differential_cells(7, rows, 1);
+    const auto levels = signed_inputs(8, rows, 40, 3);
+    const OperatingPoint point{.v_read = 0.3, .v_trim = line_trim(model, rows), .v_decrement = 0.04, .pulse_multiplier = rows == 96 ? 2 : 1};
+    const FastCore core(model, g, point, 3);
+    FastCore::Workspace workspace;
+    Eigen::MatrixXf v;
+    core.integrate(levels, workspace, v);
+    const std::vector<double> exact = integrate_in_double(model, g.col(0), point, levels);
+    double square = 0;
+    for (Eigen::Index b = 0; b < 40; ++b) square += std::pow((static_cast<double>(v(0, b)) - exact[static_cast<size_t>(b)]) / core.lsb(), 2);
+    MESSAGE(rows << " rows: " << std::sqrt(square / 40) << " LSB rms");
+    CHECK(std::sqrt(square / 40) < 0.01);
+    for (const SumChoice& sum : core.sums()) {
+      CAPTURE(sum.name);
+      CHECK(sum.error <= 0.002);
+    }
+  }
+}
+
+TEST_CASE("codes by table are those of counting thresholds, at and beside every one") {
+  RandomStream random(9, 0, 0, 0, Purpose::test);
+  for (const int count : {0, 1, 63}) {
+    std::vector<float> up, down;
+    float last = 0.0f;
+    for (int k = 0; k < count; ++k) up.push_back(last += static_cast<float>(0.002 + 0.006 * random.uniform()));
+    last = 0.0f;
+    for (int k = 0; k < count; ++k) down.push_back(last += static_cast<float>(0.002 + 0.006 * random.uniform()));
+    const CodeTable table(up, down);
+    const auto check = [&](float d) {
+      const std::vector<float>& t = d > 0 ? up : down;
+      const auto steps = std::count_if(t.begin(), t.end(), [&](float x) { return std::abs(d) >= x; });
+      CAPTURE(d);
+      CHECK(table(d) == (d > 0 ? steps : -steps));
+    };
+    for (const std::vector<float>* t : {&up, &down})
+      for (float x : *t)
+        for (const float d : {std::nextafter(x, 0.0f), x, std::nextafter(x, 1.0f)}) check(t == &up ? d : -d);
+    for (const float d : {0.0f, 1e-9f, -1e-9f, 10.0f, -10.0f}) check(d);
+  }
+}
+
 TEST_CASE("a column of the result does not depend on its neighbours in the batch, nor on threads") {
   const NeuronModel model = test::default_model();
   const Block block(48, 10, 32, 3);
   const FastCore core(model, block.conductance, {.v_trim = line_trim(model, 48)}, 3);
   Eigen::MatrixXf whole;
   CodeMatrix whole_codes;
-  core.integrate(block.levels, whole);
+  FastCore::Workspace workspace;
+  core.integrate(block.levels, workspace, whole);
   core.convert(whole, whole_codes);
   CHECK(whole_codes.cwiseAbs().maxCoeff() > 3);
   for (const Eigen::Index size : {1, 3, 8, 11}) {
     for (Eigen::Index b = 0; b + size <= 32; b += size) {
       Eigen::MatrixXf v;
       CodeMatrix codes;
-      core.integrate(block.part(b, size), v);
+      core.integrate(block.part(b, size), workspace, v);
       core.convert(v, codes);
       CHECK(v == whole.middleCols(b, size));
       CHECK(codes == whole_codes.middleCols(b, size));
     }
   }
   std::vector<Eigen::MatrixXf> results(8);
-  parallel_for(results.size(), 4, [&](size_t i) { core.integrate(block.levels, results[i]); });
+  parallel_for(results.size(), 4, [&](size_t i) {
+    FastCore::Workspace own;
+    core.integrate(block.levels, own, results[i]);
+  });
   for (const Eigen::MatrixXf& v : results) CHECK(v == whole);
 }
 
@@ -100,8 +199,9 @@ TEST_CASE("shared row drivers: settled lines are those of rows and columns solve
   const Eigen::Index rows = 32, columns = 24;
   const OperatingPoint point{.v_read = 0.3, .v_decrement = 0.05};
   const FastCore core(model, block.conductance, point, 1);
+  FastCore::Workspace workspace;
   Eigen::MatrixXf v;
-  core.integrate(block.levels, v);
+  core.integrate(block.levels, workspace, v);
 
   // Unknowns: row wires, then lines.
   Eigen::MatrixXd a = Eigen::MatrixXd::Zero(rows + columns, rows + columns), own(columns, 6);
@@ -136,9 +236,10 @@ TEST_CASE("events follow from sizes and codes") {
   const Block block(32, 5, 7, 2);
   const FastCore core(model, block.conductance, {.v_trim = line_trim(model, 32), .pulse_multiplier = 2}, 2);
   EventCounts counts;
+  FastCore::Workspace workspace;
   Eigen::MatrixXf v;
   CodeMatrix codes;
-  core.integrate(block.levels, v, &counts);
+  core.integrate(block.levels, workspace, v, &counts);
   core.convert(v, codes, &counts);
   CHECK(counts.wl_pulses == 32 * 2 * 7);
   CHECK(counts.bit_columns == 5 * 2 * 7);
@@ -155,9 +256,10 @@ TEST_CASE("codes decode to the middle of their interval: within half a step of t
   const NeuronModel model = test::quiet_model();
   const Block block(32, 6, 40, 2);
   const FastCore core(model, block.conductance, {.v_decrement = 0.03, .pulse_multiplier = 2, .max_code = 63}, 2);
+  FastCore::Workspace workspace;
   Eigen::MatrixXf v, sums;
   CodeMatrix codes;
-  core.integrate(block.levels, v);
+  core.integrate(block.levels, workspace, v);
   core.convert(v, codes);
   core.decode(block.levels, codes, sums);
   const Eigen::MatrixXd x = block.levels[0].cast<double>() + 2.0 * block.levels[1].cast<double>(), exact = block.conductance.transpose() * x;
@@ -174,9 +276,10 @@ TEST_CASE("decoded sums keep their mean whatever share of the rows is active: th
     std::vector<LevelMatrix> levels = block.levels;
     if (sparse)
       for (LevelMatrix& l : levels) l.bottomRows(96).setZero();
+    FastCore::Workspace workspace;
     Eigen::MatrixXf v, sums;
     CodeMatrix codes;
-    core.integrate(levels, v);
+    core.integrate(levels, workspace, v);
     core.convert(v, codes);
     core.decode(levels, codes, sums);
     Eigen::MatrixXd x = Eigen::MatrixXd::Zero(128, 48);
@@ -196,3 +299,30 @@ TEST_CASE("a core without rows, columns or bits is refused") {
   CHECK_THROWS(FastCore(model, Eigen::MatrixXd(3, 0), {}, 1));
   CHECK_THROWS(FastCore(model, Eigen::MatrixXd::Constant(2, 2, 1e-6), {}, 0));
 }
+
+#ifdef MHO_COUNTS_ALLOCATIONS
+TEST_CASE("conversions of batches that were seen before allocate nothing") {
+  const NeuronModel model = test::default_model();
+  const Block block(32, 10, 150, 3);
+  const FastCore core(model, block.conductance, {.v_trim = line_trim(model, 32)}, 3);
+  const auto one = block.part(0, 1);
+  FastCore::Workspace workspace;
+  Eigen::MatrixXf v, v_one, sums;
+  CodeMatrix codes, code;
+  EventCounts counts;
+  const auto all = [&] {
+    core.integrate(block.levels, workspace, v, &counts);
+    core.convert(v, codes, &counts);
+    core.decode(block.levels, codes, sums);
+    core.integrate(one, workspace, v_one);
+    core.convert(v_one, code);
+  };
+  all();
+  const long before = allocations;
+  all();
+  CHECK(allocations == before);
+  v.resize(1, 1);
+  all();
+  CHECK(allocations > before);  // the counter counts
+}
+#endif

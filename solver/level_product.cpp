@@ -263,21 +263,27 @@ Eigen::MatrixXd LevelProduct::rounded() const {
   return m;
 }
 
-void LevelProduct::run(const PackedLevels& levels, Eigen::MatrixXf* signed_out, Eigen::MatrixXf* active_out) const {
+void LevelProduct::sums(const PackedLevels& levels, float* signed_out, float* active_out) const {
   if (levels.rows() != rows_) throw Error(fmt::format("levels of {} rows do not fit a matrix of {} rows", levels.rows(), rows_));
-  if (signed_out) signed_out->resize(columns_, levels.inputs());
-  if (active_out) active_out->resize(columns_, levels.inputs());
   const Eigen::Index width = block_columns();
   for (Eigen::Index first = 0; first < columns_; first += width)
-    multiply_({digits_.data() + first / width * words_ * lines_per_block, step_.data() + first, &levels, signed_out ? signed_out->data() + first : nullptr,
-               active_out ? active_out->data() + first : nullptr, std::min(width, columns_ - first), columns_, parts_});
+    multiply_({digits_.data() + first / width * words_ * lines_per_block, step_.data() + first, &levels, signed_out ? signed_out + first : nullptr,
+               active_out ? active_out + first : nullptr, std::min(width, columns_ - first), columns_, parts_});
 }
 
-void LevelProduct::signed_sums(const PackedLevels& levels, Eigen::MatrixXf& out) const { run(levels, &out, nullptr); }
-void LevelProduct::active_sums(const PackedLevels& levels, Eigen::MatrixXf& out) const { run(levels, nullptr, &out); }
+void LevelProduct::signed_sums(const PackedLevels& levels, Eigen::MatrixXf& out) const {
+  out.resize(columns_, levels.inputs());
+  sums(levels, out.data(), nullptr);
+}
+void LevelProduct::active_sums(const PackedLevels& levels, Eigen::MatrixXf& out) const {
+  out.resize(columns_, levels.inputs());
+  sums(levels, nullptr, out.data());
+}
 void LevelProduct::sums(const PackedLevels& levels, Eigen::MatrixXf& signed_out, Eigen::MatrixXf& active_out) const {
   MHO_ASSERT(&signed_out != &active_out);
-  run(levels, &signed_out, &active_out);
+  signed_out.resize(columns_, levels.inputs());
+  active_out.resize(columns_, levels.inputs());
+  sums(levels, signed_out.data(), active_out.data());
 }
 
 }  // namespace mho::solver

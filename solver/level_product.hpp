@@ -54,6 +54,8 @@ class LevelProduct {
   void active_sums(const PackedLevels& levels, Eigen::MatrixXf& out) const;   // Mᵀ |l|
   // Both in one pass over the matrix, which pays for few inputs; many take as long as two calls. Two different outputs.
   void sums(const PackedLevels& levels, Eigen::MatrixXf& signed_out, Eigen::MatrixXf& active_out) const;
+  // The same into memory for C × B numbers, column-major; what is nullptr is left out.
+  void sums(const PackedLevels& levels, float* signed_out, float* active_out) const;
 
  private:
   struct alignas(64) Line {
@@ -61,7 +63,6 @@ class LevelProduct {
   };
   struct Job;
   struct Kernels;
-  void run(const PackedLevels& levels, Eigen::MatrixXf* signed_out, Eigen::MatrixXf* active_out) const;
   Eigen::Index block_columns() const { return 64 / parts_; }
 
   Eigen::Index rows_ = 0, columns_ = 0, words_ = 0;

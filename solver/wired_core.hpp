@@ -17,13 +17,6 @@
 
 namespace mho::solver {
 
-// Which read noise: a number for every (input, column), the same in any batch.
-struct ReadNoiseKey {
-  std::uint64_t seed = 1;
-  std::uint32_t die = 0, core = 0;
-  std::uint32_t first_input = 0;  // number of the batch's first input
-};
-
 class WiredCore {
  public:
   // law: of the cells, R × C; ohmic_law() leaves curvature out. sigma: R × C [S], standard deviation of a cell's conductance from read to read, white, independent; empty: none.

@@ -4,25 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
 #include "solver/random_core.hpp"
+#include "solver/test_allocations.hpp"
 #include "solver/test_models.hpp"
-
-// Every allocation of the process is counted, Eigen's too, so that a test can say that a call makes none. Sanitizers have a malloc of their own.
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define MHO_COUNTS_ALLOCATIONS 1
-namespace {
-thread_local long allocations = 0;
-}
-extern "C" void* __libc_malloc(std::size_t size);
-extern "C" void* malloc(std::size_t size) noexcept {
-  ++allocations;
-  return __libc_malloc(size);
-}
-#endif
 
 using namespace mho;
 using namespace mho::solver;

@@ -40,8 +40,9 @@ Outcome compare(const solver::NeuronModel& model, const circuits::ControlProgram
   for (const auto& bit : input.levels) levels.push_back(Eigen::Map<const solver::LevelMatrix>(bit.data(), rows, 1).replicate(1, batch));
   Eigen::MatrixXf v;
   solver::CodeMatrix codes;
+  solver::FastCore::Workspace workspace;
   start = Clock::now();
-  core.integrate(levels, v);
+  core.integrate(levels, workspace, v);
   core.convert(v, codes);
   outcome.fast = seconds_since(start) / batch;
 
@@ -132,13 +133,14 @@ ArrayValidation validate_array(const solver::NeuronModel& model, int rows, int c
   const solver::OperatingPoint point{.v_read = v_read};
   const solver::FastCore shared(solver_model, g, point, 1);
   Eigen::MatrixXf settled;
-  shared.settled_lines(levels, settled);
+  solver::FastCore::Workspace workspace;
+  shared.settled_lines(levels, workspace, settled);
   std::vector<double> errors;
   for (Eigen::Index j = 0; j < columns; ++j) {
     // A core of one column has drivers of its own.
     const solver::FastCore alone(solver_model, g.col(j), point, 1);
     Eigen::MatrixXf own_lines;
-    alone.settled_lines(levels, own_lines);
+    alone.settled_lines(levels, workspace, own_lines);
     for (int k = 0; k < vectors; ++k) {
       const double truth = lines[static_cast<size_t>(k)][static_cast<size_t>(j)], ours = settled(j, k);
       result.ngspice.push_back(truth), result.solver.push_back(ours), result.own_drivers.push_back(own_lines(0, k));

@@ -7,6 +7,7 @@
 #include "circuits/conversion_data.hpp"
 #include "core/json_file.hpp"
 #include "solver/neuron_model.hpp"
+#include "solver/row_sums.hpp"
 
 namespace mho::validation {
 
@@ -21,6 +22,25 @@ struct FastPathValidation {
 };
 void to_json(Json& json, const FastPathValidation& v);
 FastPathValidation validate_fast_path(const solver::NeuronModel& model, int columns, std::uint64_t seed, int threads);
+
+// A core of 256 × 256 cells with everything that a core can have: wires of 0.5 ohm a cell, drivers, transistors, bent cells (devices::SinhRead), read noise, settling, held lines, the
+// fitted neuron and its ADC, 3 magnitude bits; against a single-precision product of that size by Eigen and against ngspice, all on one thread and in processor time of this run.
+struct FastSpeed {
+  struct Batch {
+    int inputs = 0;
+    double seconds = 0, product = 0;  // [s] of an input; of a product
+    double rate = 0, products = 0;    // [1/s] whole products of matrix and input, ADC included; [1] their time in products
+    double gain = 0;                  // [1] processor time of ngspice over ours, for one column
+  };
+  std::vector<Batch> batches;
+  std::vector<solver::SumChoice> sums;
+  double ngspice = 0;               // [s] of one conversion of a column of 256 rows
+  double digits = 0;                // [1] 8-bit digits that are multiplied per bit
+  double digit_seconds = 0;         // [s] of an input and one digit, measured alone
+  std::vector<std::string> missed;  // limits, one line each
+};
+void to_json(Json& json, const FastSpeed& v);
+FastSpeed measure_fast_speed(const solver::NeuronModel& model, std::uint64_t seed);
 
 // One array with shared row drivers: every settled line in ngspice and in the solver.
 struct ArrayValidation {
