@@ -200,7 +200,7 @@ Section validate_corelets(const CoreletSettings& settings) {
       levels[b].emplace_back(column.begin(), column.end());
     }
 
-  // The operating point: the reference of the samples where held lines lie about, the decrement by the largest sum.
+  // The operating point: the reference of the samples where held lines lie about, the decrement by the largest output of the model.
   std::vector<std::vector<Lines>> modelled;
   std::vector<double> shifts;  // [V] that the falling word lines leave
   for (const auto& level : levels) {
@@ -212,14 +212,17 @@ Section validate_corelets(const CoreletSettings& settings) {
   point.v_read = v_read;
   point.v_trim = mean(shifts);
   point.max_code = max_code;
-  double largest = 0.0;
-  for (const auto& input : modelled)
-    for (const Lines& line : input) {
-      double sum = 0.0;
-      for (size_t k = 0; k < line.held.size(); ++k) sum += std::exp2(k) * (line.held[k] - point.v_trim);
-      largest = std::max(largest, std::abs(sum));
-    }
-  point.v_decrement = largest / aim;
+  const auto column_of = [&](size_t b, size_t j) {
+    ColumnInput column;
+    for (Index i = 0; i < lines; ++i) column.conductance.push_back(core.conductance[static_cast<size_t>(i)][j]);
+    column.levels = levels[b];
+    column.point = point;
+    return column;
+  };
+  double largest = 0.0;  // [V] integrated, which does not depend on the decrement
+  for (size_t b = 0; b < modelled.size(); ++b)
+    for (size_t j = 0; j < modelled[b].size(); ++j) largest = std::max(largest, std::abs(convert(model, program, column_of(b, j), modelled[b][j].held).v_integrated));
+  point.v_decrement = largest / aim * circuit.c_integ / circuit.c_sample;
   core.point = point;
   const double lsb = solver::lsb(circuit, point);
 
@@ -245,11 +248,7 @@ Section validate_corelets(const CoreletSettings& settings) {
     const size_t b = n / static_cast<size_t>(lines), j = n % static_cast<size_t>(lines);
     const ConversionRecord& record = *runs.records[n];
     const Lines& line = modelled[b][j];
-    ColumnInput column;
-    for (Index i = 0; i < lines; ++i) column.conductance.push_back(core.conductance[static_cast<size_t>(i)][j]);
-    column.levels = levels[b];
-    column.point = point;
-    const Converted model_side = convert(model, program, column, line.held);
+    const Converted model_side = convert(model, program, column_of(b, j), line.held);
     const double v = (model_side.v_integrated - record.v_integrated) / lsb;
     double driven = 0.0, held = 0.0;  // [V] largest difference
     for (size_t k = 0; k < line.held.size(); ++k) {
