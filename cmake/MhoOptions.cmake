@@ -37,7 +37,7 @@ target_compile_options(mho_flags INTERFACE -ffp-contract=off
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${MHO_WERROR}>:-Werror>)
 if(MHO_PCH)
   # GCC 12 warns of strings in std::vector, wrongly (bug 105651 and others); without precompiled headers it knows that the code is the library's.
-  target_compile_options(mho_flags INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
+  target_compile_options(mho_flags INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 if(MHO_SANITIZE)
   target_compile_options(mho_flags INTERFACE -fsanitize=${MHO_SANITIZE} -fno-omit-frame-pointer)
