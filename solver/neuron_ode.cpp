@@ -259,7 +259,7 @@ class Conversion {
     }
     system.rows_on = 0;
     result_.record.v_line_driven.push_back(v);
-    v = options_.follow && !driven_ ? options_.follow->v_line_held[driven_bit_] : fallen(driven_bit_, v);
+    v = options_.held ? options_.held->at(driven_bit_) : options_.follow && !driven_ ? options_.follow->v_line_held[driven_bit_] : fallen(driven_bit_, v);
     result_.record.v_line_held.push_back(v);
   }
 

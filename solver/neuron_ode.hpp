@@ -34,6 +34,7 @@ struct OdeOptions {
   double tolerance = 1e-6;  // [V] absolute, per step of the integrator
   // Follow the decisions and held line voltages of a record instead of the model's own: for fitting part by part.
   const circuits::ConversionRecord* follow = nullptr;
+  const std::vector<double>* held = nullptr;  // [V] of each bit, relative to VREF: what the falling word lines leave, in place of the model's own; only for programs that hold the line
   int max_decrements = 1 << 30;  // stop after so many decrements
   bool waveform = false;    // keep every accepted step
   // Given to the program besides the operating point: start of its shift register, values in place of its own parameters.

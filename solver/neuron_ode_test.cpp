@@ -135,6 +135,12 @@ TEST_CASE("following a record repeats its decisions and held lines") {
   const circuits::ConversionRecord follower = simulate_conversion(other, program, in, options).record;
   CHECK(follower.code == own.code);
   CHECK(follower.v_line_held == own.v_line_held);
+  // Held lines that are given: the rest of the conversion is the same.
+  OdeOptions given;
+  given.held = &own.v_line_held;
+  const circuits::ConversionRecord on_held = simulate_conversion(model, program, in, given).record;
+  CHECK(on_held.code == own.code);
+  CHECK(on_held.v_integrated == own.v_integrated);
 }
 
 TEST_CASE("the phase map is the ODE form within 0.3 mV at random states") {

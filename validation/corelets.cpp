@@ -141,34 +141,11 @@ std::vector<Lines> model_lines(const solver::NeuronModel& model, const circuits:
   return result;
 }
 
-struct Converted {
-  int code = 0;
-  double v_integrated = 0;  // [V]
-};
-
-// The behavioural neuron on lines that are held at `held`: it follows a record of them through every decrement, and the code is where its own latch turns.
-Converted convert(const solver::NeuronModel& model, const circuits::ControlProgram& program, const ColumnInput& column, const std::vector<double>& held) {
-  const auto follow = [&](int sign, int decrements) {
-    ConversionRecord record;
-    record.v_line_held = held;
-    record.sign = sign;
-    record.decrements = decrements;
-    solver::OdeOptions options;
-    options.follow = &record;
-    return solver::simulate_conversion(model, program, column, options).record;
-  };
-  const auto decisions = [](const ConversionRecord& r) {
-    std::vector<int> taken;
-    for (const circuits::StepRecord& step : r.steps)
-      if (step.decision != 0) taken.push_back(step.decision);
-    return taken;
-  };
-  const int sign = decisions(follow(1, 0)).front();
-  const ConversionRecord record = follow(sign, max_code + 1);
-  const std::vector<int> taken = decisions(record);
-  const auto turned = std::find(taken.begin() + 1, taken.end(), -sign);
-  const int code = turned == taken.end() ? max_code : static_cast<int>(turned - taken.begin()) - 1;
-  return {sign * std::min(code, max_code), record.v_integrated};
+// The behavioural neuron on lines that are held at `held`.
+ConversionRecord convert(const solver::NeuronModel& model, const circuits::ControlProgram& program, const ColumnInput& column, const std::vector<double>& held) {
+  solver::OdeOptions options;
+  options.held = &held;
+  return solver::simulate_conversion(model, program, column, options).record;
 }
 
 }  // namespace
@@ -248,7 +225,7 @@ Section validate_corelets(const CoreletSettings& settings) {
     const size_t b = n / static_cast<size_t>(lines), j = n % static_cast<size_t>(lines);
     const ConversionRecord& record = *runs.records[n];
     const Lines& line = modelled[b][j];
-    const Converted model_side = convert(model, program, column_of(b, j), line.held);
+    const ConversionRecord model_side = convert(model, program, column_of(b, j), line.held);
     const double v = (model_side.v_integrated - record.v_integrated) / lsb;
     double driven = 0.0, held = 0.0;  // [V] largest difference
     for (size_t k = 0; k < line.held.size(); ++k) {
