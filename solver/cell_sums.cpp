@@ -49,9 +49,9 @@ class Path {
   const std::function<double(double, double)>& law_;
 };
 
-// Current of a cell into a line at u: a − b u + d u².
-struct Parabola {
-  double a, b, d;
+// Current of a cell into a line at u: a − b u + d u² + f u³ + q u⁴.
+struct Quartic {
+  double a, b, d, f, q;
 };
 
 // ê of a row: v less what the row's driver and wire lose to its cells, each cell's own current through the driver apart. current(j, e): of cell j, whose slope is about g_j [S].
@@ -87,20 +87,26 @@ void check(const CoreEffects& effects, Index rows, Index columns) {
 CellSums cell_sums(const NeuronModel& neuron, const MatrixXd& conductance, double v_read, const CoreEffects& effects) {
   const Index rows = conductance.rows(), columns = conductance.cols();
   check(effects, rows, columns);
-  const double r = neuron.circuit.r_driver, h = effects.cell_current ? v_read / 6.0 : 0.15;  // [V] lines beyond are rare
+  const double r = neuron.circuit.r_driver, h = 0.5 * v_read;  // [V] lines beyond are rare
   const Path path(neuron, effects);
-  const auto parabola = [&](double g, double drive) {
-    const double low = path.current(g, drive, -h), middle = path.current(g, drive, 0.0), high = path.current(g, drive, h);
-    return Parabola{middle, (low - high) / (2 * h), (high - 2 * middle + low) / (2 * h * h)};
+  const auto quartic = [&](double g, double drive) {
+    const auto current = [&](double u) { return path.current(g, drive, u); };
+    const double low = current(-h), below = current(-0.5 * h), middle = current(0.0), above = current(0.5 * h), high = current(h);
+    const double odd = (low - high) / (2 * h), odd_half = (below - above) / h;                                              // b − f h², b − f h²/4
+    const double even = (high - 2 * middle + low) / (2 * h * h), even_half = 2 * (above - 2 * middle + below) / (h * h);  // d + q h², d + q h²/4
+    return Quartic{middle, (4 * odd_half - odd) / 3, (4 * even_half - even) / 3, 4 * (odd_half - odd) / (3 * h * h), 4 * (even - even_half) / (3 * h * h)};
   };
   CellSums s;
   for (MatrixXd* m : {&s.line, &s.even, &s.slope_odd, &s.slope_even, &s.curve_odd, &s.curve_even, &s.power}) m->resize(rows, columns);
   MatrixXd still(rows, columns), curve(rows, columns);  // b⁰, d⁰
+  for (Eigen::VectorXd* v : {&s.cubic, &s.cubic_even, &s.cubic_odd, &s.quartic, &s.quartic_even}) v->setZero(columns);
   for (Index j = 0; j < columns; ++j)
     for (Index i = 0; i < rows; ++i) {
-      const Parabola zero = parabola(conductance(i, j), 0.0);
+      const Quartic zero = quartic(conductance(i, j), 0.0);
       still(i, j) = zero.b;
       curve(i, j) = zero.d;
+      s.cubic[j] += zero.f;
+      s.quartic[j] += zero.q;
     }
   s.slope = still.colwise().sum().transpose();
   s.curve = curve.colwise().sum().transpose().cwiseQuotient(s.slope);
@@ -124,14 +130,22 @@ CellSums cell_sums(const NeuronModel& neuron, const MatrixXd& conductance, doubl
 
   for (Index j = 0; j < columns; ++j)
     for (Index i = 0; i < rows; ++i) {
-      const Parabola up = parabola(conductance(i, j), drive(i, j)), down = parabola(conductance(i, j), -drive(i, j));
+      const Quartic up = quartic(conductance(i, j), drive(i, j)), down = quartic(conductance(i, j), -drive(i, j));
       s.power(i, j) = 0.5 * (up.a - down.a);
       s.even(i, j) = 0.5 * (up.a + down.a);
       s.slope_odd(i, j) = 0.5 * (up.b - down.b);
       s.slope_even(i, j) = 0.5 * (up.b + down.b) - still(i, j);
       s.curve_odd(i, j) = 0.5 * (up.d - down.d);
       s.curve_even(i, j) = 0.5 * (up.d + down.d) - curve(i, j);
+      s.cubic_even[j] += 0.5 * (up.f + down.f);
+      s.cubic_odd[j] += 0.5 * (up.f - down.f) * s.power(i, j);
+      s.quartic_even[j] += 0.5 * (up.q + down.q);
     }
+  for (const auto& [still_part, even_part] : {std::pair{&s.cubic, &s.cubic_even}, {&s.quartic, &s.quartic_even}}) {
+    *even_part = (*even_part - *still_part).cwiseQuotient(s.slope) / static_cast<double>(rows);
+    *still_part = still_part->cwiseQuotient(s.slope);
+  }
+  s.cubic_odd = s.cubic_odd.array() / s.power.colwise().squaredNorm().transpose().array().max(1e-300);  // per ampere, as cubic is per siemens of the slope
   s.line = s.power;
   if (shared || effects.r_sl > 0.0) {
     const MatrixXd cell = still.array() / (1.0 - r * still.array());  // conductance of cell and transistor, without the driver

@@ -95,14 +95,19 @@ std::vector<double> integrate_in_double(const NeuronModel& model, const Eigen::V
         if (levels[k](i, b) > 0) n_up += 1, p_up += share;
         if (levels[k](i, b) < 0) n_down += 1, p_down += share;
       }
-      // The column's current as a parabola through three points, and its root next to 0.
-      const auto current = [&](double u) {
-        double sum = 0;
-        for (Eigen::Index i = 0; i < rows; ++i) sum += cell_current(model.transistor, model.circuit.r_driver, g[i], levels[k](i, b) * point.v_read, u);
-        return sum;
-      };
-      const double low = current(-0.15), middle = current(0.0), high = current(0.15), slope = (low - high) / 0.3, curve = (high - 2 * middle + low) / 0.045;
-      const double settled = 2 * middle / (slope + std::sqrt(slope * slope - 4 * middle * curve));
+      // The root of the column's current by Newton, and the slope at 0, which gives the time constant.
+      double settled = 0, slope = 0;
+      for (int round = 0; round < 50; ++round) {
+        double sum = 0, by_line = 0;
+        for (Eigen::Index i = 0; i < rows; ++i) {
+          double d = 0;
+          sum += cell_current(model.transistor, model.circuit.r_driver, g[i], levels[k](i, b) * point.v_read, settled, &d);
+          by_line -= d;
+        }
+        if (round == 0) slope = by_line;
+        settled += sum / by_line;
+        if (std::abs(sum / by_line) < 1e-12) break;
+      }
       const double start = line - fall.step(0, settled, n_up, n_down, p_up, p_down);
       const double driven = settled + (start - settled) * std::exp(-slope * map.t_word_line / (model.neuron.c_line + static_cast<double>(rows) * model.neuron.c_on));
       line = driven + fall.step(0, driven, n_up, n_down, p_up, p_down);

@@ -56,37 +56,64 @@ using Eigen::Index;
 void Columns::resize(Index n) {
   for (Regression* r : {&even, &slope_odd, &slope_even, &curve_odd, &curve_even, &noise, &cross})
     for (ArrayXf* a : {&r->count, &r->share, &r->line}) *a = ArrayXf::Zero(n);
-  for (ArrayXf* a : {&line_count, &curve, &still, &rate, &fall, &fall_slope, &fall_even, &fall_both})
+  for (ArrayXf* a : {&line_count, &curve, &cubic, &cubic_even, &cubic_odd, &quartic, &quartic_even, &still, &rate, &fall, &fall_slope, &fall_even, &fall_both})
     *a = ArrayXf::Zero(n);
+}
+
+MHO_WIDE void feed(const Columns& c, const Activity& n, const float* odd, const float* even, float* __restrict fed) {
+  const Index columns = c.curve.size();
+  const float* lc = c.line_count.data();
+  const float drive = n.drive, drive_even = n.drive_even, left_out = (n.drive - 1.0f) * n.odd + n.drive_even * n.even;  // settle() adds the count of x itself
+#pragma GCC ivdep
+  for (Index j = 0; j < columns; ++j) fed[j] = drive * odd[j] + drive_even * even[j] + lc[j] * left_out;
+}
+
+std::array<double, 3> load(const Columns& c, const Activity& n, float v_read, const float* line_odd, const float* line_even, const float* power_odd, const float* power_even) {
+  std::array<double, 3> sum{};
+  const double per_volt = 1.0 / static_cast<double>(v_read);
+  for (Index j = 0; j < c.curve.size(); ++j) {
+    const double lo = per_volt * static_cast<double>(line_odd[j] + c.line_count[j] * n.odd), le = per_volt * static_cast<double>(line_even[j] + c.line_count[j] * n.even);
+    const double po = per_volt * static_cast<double>(power_odd[j]), pe = per_volt * static_cast<double>(power_even[j]);
+    const double up = 0.5 * (pe + po), down = 0.5 * (pe - po), line_up = 0.5 * (le + lo), line_down = 0.5 * (le - lo);  // [S], [1]
+    sum[0] += up * (1.0 - line_up);
+    sum[1] -= 0.5 * (up * line_down + down * line_up);  // equal by reciprocity
+    sum[2] += down * (1.0 - line_down);
+  }
+  return sum;
 }
 
 MHO_WIDE void settle(const Columns& c, const Sums& sums, const Activity& n, float* __restrict linear, float* __restrict settled, float* __restrict slope) {
   const Index columns = c.curve.size();
-  const float x = n.odd, on = n.even;
+  const float x = n.odd, on = n.even, drive = n.drive, square_drive = n.drive * n.drive;
+  const float active = square_drive * on;
   const float *l0 = sums[line], *l1 = sums[even], *s0 = sums[slope_odd], *s1 = sums[slope_even], *k0 = sums[curve_odd], *k1 = sums[curve_even];
-  const float *so = sums[share_odd], *se = sums[share_even], *lc = c.line_count.data(), *ec = c.even.count.data(), *es = c.even.share.data(), *curve = c.curve.data();
+  const float *so = sums[share_odd], *se = sums[share_even], *lc = c.line_count.data(), *ec = c.even.count.data(), *es = c.even.share.data(), *curve = c.curve.data(), *gamma = c.cubic.data(), *gamma_even = c.cubic_even.data(), *gamma_odd = c.cubic_odd.data(), *delta = c.quartic.data(), *delta_even = c.quartic_even.data();
   const float *soc = c.slope_odd.count.data(), *sos = c.slope_odd.share.data(), *sec = c.slope_even.count.data(), *ses = c.slope_even.share.data(), *sol = c.slope_odd.line.data(), *col = c.curve_odd.line.data();
   const float *coc = c.curve_odd.count.data(), *cos = c.curve_odd.share.data(), *cec = c.curve_even.count.data(), *ces = c.curve_even.share.data();
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
-    const float l = l0[j] + lc[j] * x + l1[j] + ec[j] * on + es[j] * se[j];
-    const float sigma = 1.0f + (soc[j] * x + sos[j] * so[j] + sol[j] * l + s0[j]) + (sec[j] * on + ses[j] * se[j] + s1[j]);
-    const float kappa = curve[j] + (coc[j] * x + cos[j] * so[j] + col[j] * l + k0[j]) + (cec[j] * on + ces[j] * se[j] + k1[j]);
+    const float odd = l0[j] + lc[j] * x, l = odd + square_drive * (l1[j] + ec[j] * on + es[j] * se[j]);
+    const float sigma = 1.0f + (drive * (soc[j] * x + sos[j] * so[j] + s0[j]) + sol[j] * odd) + square_drive * (sec[j] * on + ses[j] * se[j] + s1[j]);
+    const float kappa = curve[j] + (drive * (coc[j] * x + cos[j] * so[j] + k0[j]) + col[j] * odd) + square_drive * (cec[j] * on + ces[j] * se[j] + k1[j]);
     const float square = sigma * sigma - 4.0f * l * kappa;  // positive for any line between its drivers
     linear[j] = l;
     slope[j] = sigma;
-    settled[j] = 2.0f * l / (sigma + std::sqrt(square > 0.0f ? square : 0.0f));
+    // One step of Newton from the parabola's root, where its slope is the root of the discriminant.
+    const float root = std::sqrt(square > 0.0f ? square : 0.0f), u = 2.0f * l / (sigma + root), u2 = u * u;
+    const float third = (gamma[j] + active * gamma_even[j] + gamma_odd[j] * odd) * u2, fourth = (delta[j] + active * delta_even[j]) * u2 * u;
+    const float steep = root - 3.0f * third - 4.0f * fourth, least = 0.5f * root + 1e-6f;
+    settled[j] = u + (third + fourth) * u / (steep > least ? steep : least);
   }
 }
 
 MHO_WIDE void scatter(const Columns& c, const Sums& sums, const Activity& n, const float* linear, const float* settled, const float* slope, float* __restrict variance) {
   const Index columns = c.curve.size();
-  const float x = n.odd, on = n.even;
+  const float x = n.odd, on = n.even, drive = n.drive, square_drive = n.drive * n.drive;
   const float *active = sums[noise], *mixed = sums[cross], *so = sums[share_odd], *se = sums[share_even], *still = c.still.data();
   const float *nc = c.noise.count.data(), *ns = c.noise.share.data(), *cc = c.cross.count.data(), *cs = c.cross.share.data(), *cl = c.cross.line.data();
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
-    const float u = settled[j], currents = nc[j] * on + ns[j] * se[j] + active[j], products = cc[j] * x + cs[j] * so[j] + cl[j] * linear[j] + mixed[j];
+    const float u = settled[j], currents = square_drive * (nc[j] * on + ns[j] * se[j] + active[j]), products = drive * (cc[j] * x + cs[j] * so[j] + mixed[j]) + cl[j] * linear[j];
     const float sum = currents - u * (2.0f * products - u * still[j]);
     variance[j] = (sum > 0.0f ? sum : 0.0f) / (slope[j] * slope[j]);
   }

@@ -17,12 +17,14 @@ struct Regression {
   ArrayXf count, share, line;
 };
 
-// Constants of the columns. Line of column j: the root u next to 0 of  L − σ u + κ u² = 0, all divided by the column's slope at inputs of zero.
+// Constants of the columns. Line of column j: the root u next to 0 of  L − σ u + κ u² + γ u³ + δ u⁴ = 0, all divided by the column's slope at inputs of zero.
 struct Columns {
   ArrayXf line_count;                                                  // [V] what the digits of the line's sum leave out, per Σ x
   Regression even, slope_odd, slope_even, curve_odd, curve_even;       // [V], [1], [1/V] per row: odd follows x, even |x|
   Regression noise, cross;                                             // [V²] with |x|, [V] with x
   ArrayXf curve;                                                       // [1/V] κ of inputs of zero
+  ArrayXf cubic, cubic_even, quartic, quartic_even;                    // [1/V²], [1/V³] γ and δ of inputs of zero, and per Σ |x|
+  ArrayXf cubic_odd;                                                   // [1/V³] γ per volt of L
   ArrayXf still;                                                       // [1] of the read noise at inputs of zero
   ArrayXf rate;                                                        // [1] word line pulse over the line's time constant
   ArrayXf fall, fall_slope, fall_even, fall_both;                      // [V] of the falling word lines: constant, per 4 u, per share, per activity
@@ -38,7 +40,13 @@ using Sums = std::array<const float*, sum_count>;
 struct Activity {
   float odd, even;                   // Σ x, Σ |x|
   float fall, fall_slope, fall_both; // [V] of the falling word lines: from the counts alone, per 4 u, per column's activity
+  float drive = 1, drive_even = 0;   // [1] of the read voltage: half the difference and half the sum of what the drivers' two supplies give
 };
+
+// The line's sum as its drivers' supplies leave it: of the sum with the levels, and of the sum with their magnitudes.
+void feed(const Columns& c, const Activity& n, const float* odd, const float* even, float* fed);
+// Load of the core on its drivers' supplies [S], from the sums of line and power with levels (odd) and magnitudes (even): positive, mutual, negative.
+std::array<double, 3> load(const Columns& c, const Activity& n, float v_read, const float* line_odd, const float* line_even, const float* power_odd, const float* power_even);
 
 // linear: L [V]; settled: the line that the sums settle to [V]; slope: σ [1].
 void settle(const Columns& c, const Sums& sums, const Activity& n, float* linear, float* settled, float* slope);
@@ -73,7 +81,7 @@ struct Leakage {
 void sample_leaking(const Samples& cycle, int cycles, const Leakage& leak, Eigen::Index columns, const float* held, const float* before, float* v, float* after, float* scratch_v,
                     float* scratch_line);
 
-// Loss in the cells [A V] and charge times voltage of the lines [V²], added up by column. current: Σ |I| of the active rows [A]; conductance: of the column [S].
+// Loss in the cells and supplies [A V] and charge times voltage of the lines [V²], added up by column. v_read: times Activity::drive; current: Σ |I| of the active rows [A]; conductance: of the column [S].
 void add_energy(Eigen::Index columns, float v_read, float v_ref, const float* current, const float* conductance, const float* linear, const float* driven, const float* held,
                 const float* before, float* conduction, float* line_charge);
 

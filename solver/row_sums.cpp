@@ -86,6 +86,11 @@ RowSums choose_sums(const CellSums& cells, const FallEmulator& fall, const Level
   correction(kernel::curve_odd, "curvature, odd", cells.curve_odd, odd, line_error(2), budget, columns.curve_odd);
   correction(kernel::curve_even, "curvature, even", cells.curve_even, even, line_error(2), budget, columns.curve_even);
   columns.curve = cells.curve.cast<float>();
+  columns.cubic = cells.cubic.cast<float>();
+  columns.cubic_even = cells.cubic_even.cast<float>();
+  columns.cubic_odd = cells.cubic_odd.cast<float>();
+  columns.quartic = cells.quartic.cast<float>();
+  columns.quartic_even = cells.quartic_even.cast<float>();
   sums.product[kernel::share_odd].emplace(share, 1);
   if (cells.noise.size() > 0) {
     // Standard deviations are half as far off as variances.

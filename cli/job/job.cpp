@@ -16,7 +16,7 @@ namespace mho::job {
 namespace {
 
 // Changes when a step computes something else from the same inputs, so that results of older programs are not reused.
-constexpr std::int64_t results_version = 6;
+constexpr std::int64_t results_version = 7;
 
 void add_images(CacheKey& key, const chip::ImageSet& images, bool labels) {
   key.add_bytes("pixels", images.pixels.data(), images.pixels.size());
