@@ -11,6 +11,7 @@
 #include "solver/neuron_ode.hpp"
 #include "solver/nonlinear_array.hpp"
 #include "solver/random_core.hpp"
+#include "solver/supply_drop.hpp"
 #include "solver/test_models.hpp"
 
 using namespace mho;
@@ -184,6 +185,69 @@ TEST_CASE("noise of integrated voltages comes from seed, input, bit and column a
   CHECK(std::abs(z.square().mean() - 1.0) < 4.0 * std::sqrt(2.0 / n) + 0.02);  // 2 %: gains at 0 V
   core.integrate(levels, workspace, one, nullptr, {.seed = 10});
   CHECK(one != all);
+}
+
+TEST_CASE("supplies that cores share: loads and lines are those of ohmic networks, also where more rows are up than down") {
+  const double ohm = 200.0, source = 2.0, step = 1.0;
+  const NeuronModel model = model_with_drivers(ohm);
+  std::vector<MatrixXd> cells;
+  std::vector<FastCore> cores;
+  std::vector<const FastCore*> pointers;
+  std::vector<std::vector<LevelMatrix>> levels;
+  for (std::uint32_t c = 0; c < 3; ++c) {
+    cells.push_back(differential_cells(20 + c, 48, 24));
+    cores.emplace_back(model, cells.back(), at, 1);
+    levels.push_back({LevelMatrix(48, 70)});  // more than a tile
+    RandomStream random(21, 0, 0, c, Purpose::test);
+    for (auto& x : levels.back()[0].reshaped()) x = static_cast<std::int8_t>(random.uniform() < 0.5 ? 1 : random.uniform() < 0.5 ? -1 : 0);
+  }
+  for (const FastCore& core : cores) pointers.push_back(&core);
+  const auto supplies = supplies_of_cores(pointers, levels, source, step);
+  FastCore::Workspace workspace;
+  std::vector<std::vector<Eigen::Matrix2d>> ports;
+  for (size_t c = 0; c < 3; ++c) ports.push_back(SupplyLoad((cells[c].array().inverse() + 20.0).inverse(), ohm).ports(levels[c][0]));
+  double square = 0.0, signal = 0.0, effect = 0.0;
+  for (Index b = 0; b < 70; ++b) {
+    std::vector<Eigen::Matrix2d> along;
+    for (size_t c = 0; c < 3; ++c) along.push_back(ports[c][static_cast<size_t>(b)]);
+    const auto left = supplies_left(along, source, step);
+    for (size_t c = 0; c < 3; ++c) {
+      CHECK((supplies[c][0].col(b).cast<double>() - left[c]).norm() < 1e-4);
+      Eigen::VectorXd drive = 0.3 * levels[c][0].col(b).cast<double>();
+      const MatrixXd map = transfer_map((cells[c].array().inverse() + 20.0).inverse(), {0.0, 0.0, ohm});
+      const Eigen::VectorXd whole = map * drive;
+      for (double& v : drive) v *= v > 0.0 ? left[c][0] : -left[c][1];
+      const Eigen::VectorXd lines = map * drive;
+      MatrixXf own;
+      const SupplyMatrix supply = supplies[c][0].col(b);
+      cores[c].settled_lines(levels[c][0].col(b), workspace, own, nullptr, &supply);
+      square += (own.col(0).cast<double>() - lines).squaredNorm(), signal += lines.squaredNorm(), effect += (whole - lines).squaredNorm();
+    }
+  }
+  CHECK(std::sqrt(square / signal) < 5e-4);
+  CHECK(std::sqrt(effect / signal) > 0.02);
+}
+
+TEST_CASE("supplies without drop change no bit; with drop the batch does not either, voltages follow and the core takes less energy") {
+  const MatrixXd g = differential_cells(22, 48, 24);
+  const auto levels = signed_inputs(23, 48, 100, 2);
+  const FastCore core(model_with_drivers(200.0), g, at, 2, {.r_bl = 1.0, .r_sl = 1.0, .cell_current = test::sinh_current, .sigma = 0.02 * g});
+  FastCore::Workspace workspace;
+  MatrixXf plain, same, less, one;
+  EventCounts all, some;
+  core.integrate(levels, workspace, plain, &all, {.seed = 3});
+  std::vector<SupplyMatrix> supplies(2, SupplyMatrix(2, 100));
+  for (SupplyMatrix& s : supplies) s.row(0).setOnes(), s.row(1).setConstant(-1.0f);
+  core.integrate(levels, workspace, same, nullptr, {.seed = 3}, supplies);
+  CHECK(same == plain);
+  for (SupplyMatrix& s : supplies) s *= 0.9f;
+  core.integrate(levels, workspace, less, &some, {.seed = 3}, supplies);
+  CHECK(some.array_joule < all.array_joule);
+  CHECK((less - 0.9f * plain).norm() < 0.02f * plain.norm());
+  for (SupplyMatrix& s : supplies) s = SupplyMatrix(s.col(70));
+  core.integrate(std::vector<LevelMatrix>{levels[0].col(70), levels[1].col(70)}, workspace, one, nullptr, {.seed = 3, .first_input = 70}, supplies);
+  CHECK(one == less.col(70));
+  CHECK_THROWS_WITH_AS(core.integrate(levels, workspace, less, nullptr, {}, supplies), doctest::Contains("supplies of 1 inputs"), Error);
 }
 
 TEST_CASE("bad wires, noise and cells are refused") {

@@ -1,5 +1,7 @@
 #include "solver/fast_core.hpp"
 
+#include <fmt/format.h>
+
 #include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
@@ -75,10 +77,11 @@ struct FastCore::Workspace::Buffers {
   std::array<std::vector<float>, kernel::sum_count> sums;                                             // of a tile, C × B each
   std::vector<float> line;                                                                            // held, of a tile
   std::vector<float> linear, settled, slope, driven, held, before, conduction, line_charge;           // C
-  std::vector<float> variance, normal;                                                                // C, 4 ⌈C/4⌉
+  std::vector<float> variance, normal, fed;                                                           // C, 4 ⌈C/4⌉, C
+  std::vector<float> line_even, power_odd;                                                            // of a tile, C × B
   void resize(Index columns) {
     line.resize(static_cast<size_t>(columns * tile));
-    for (auto* v : {&linear, &settled, &slope, &driven, &held, &before, &conduction, &line_charge, &variance}) v->resize(static_cast<size_t>(columns));
+    for (auto* v : {&linear, &settled, &slope, &driven, &held, &before, &conduction, &line_charge, &variance, &fed}) v->resize(static_cast<size_t>(columns));
     normal.resize(static_cast<size_t>((columns + 3) / 4 * 4));
   }
 };
@@ -107,9 +110,14 @@ struct FastCore::State {
   std::vector<float> code_voltage;                    // [V] middle of the interval of each code from −max_code on
 
   kernel::Sums multiply(const Eigen::Ref<const LevelMatrix>& levels, Workspace::Buffers& w, bool power, bool scatter) const;
-  kernel::Activity activity_of(const std::int8_t* level) const {
+  void multiply_even(Workspace::Buffers& w) const;
+  void check(const SupplyMatrix& supply, Index inputs) const;
+  // Of one input; `supply` as in SupplyMatrix, or nullptr.
+  kernel::Activity activity_of(const std::int8_t* level, const float* supply = nullptr) const {
     const kernel::LevelCounts n = kernel::count_levels(rows, level);
-    return fall.activity((n.even + n.odd) / 2, (n.even - n.odd) / 2);
+    kernel::Activity a = fall.activity((n.even + n.odd) / 2, (n.even - n.odd) / 2);
+    if (supply) a.drive = 0.5f * (supply[0] - supply[1]), a.drive_even = 0.5f * (supply[0] + supply[1]);
+    return a;
   }
 };
 
@@ -232,28 +240,67 @@ kernel::Sums FastCore::State::multiply(const Eigen::Ref<const LevelMatrix>& leve
   return of;
 }
 
-void FastCore::settled_lines(const LevelMatrix& level, Workspace& workspace, MatrixXf& lines, MatrixXf* variance) const {
+// Sums of the line with the magnitudes of the levels that were multiplied last, for supplies that are not equal.
+void FastCore::State::multiply_even(Workspace::Buffers& w) const {
+  w.line_even.resize(static_cast<size_t>(columns * tile));
+  sums.product[kernel::line]->sums(w.packed, nullptr, w.line_even.data());
+}
+
+void FastCore::State::check(const SupplyMatrix& supply, Index inputs) const {
+  if (supply.cols() != inputs || !supply.allFinite()) throw Error(fmt::format("core: supplies of {} inputs for levels of {}, or not finite", supply.cols(), inputs));
+}
+
+void FastCore::supply_ports(const LevelMatrix& level, Workspace& workspace, std::vector<Eigen::Matrix2d>& ports) const {
   const State& s = *state_;
   Workspace::Buffers& w = *workspace.buffers_;
   w.resize(s.columns);
+  w.power_odd.resize(static_cast<size_t>(s.columns * tile));
+  ports.resize(static_cast<size_t>(level.cols()));
+  for (Index first = 0; first < level.cols(); first += tile) {
+    const Index count = std::min(tile, level.cols() - first);
+    const kernel::Sums sums = s.multiply(level.middleCols(first, count), w, true, false);
+    s.multiply_even(w);
+    s.sums.product[kernel::power]->sums(w.packed, w.power_odd.data(), nullptr);
+    for (Index b = 0; b < count; ++b) {
+      const Index at = b * s.columns;
+      const auto [up, mutual, down] = kernel::load(s.constants, s.activity_of(level.col(first + b).data()), static_cast<float>(s.point.v_read), sums[kernel::line] + at,
+                                                   w.line_even.data() + at, w.power_odd.data() + at, sums[kernel::power] + at);
+      ports[static_cast<size_t>(first + b)] << up, mutual, mutual, down;
+    }
+  }
+}
+
+void FastCore::settled_lines(const LevelMatrix& level, Workspace& workspace, MatrixXf& lines, MatrixXf* variance, const SupplyMatrix* supply) const {
+  const State& s = *state_;
+  Workspace::Buffers& w = *workspace.buffers_;
+  w.resize(s.columns);
+  if (supply) s.check(*supply, level.cols());
   lines.resize(s.columns, level.cols());
   if (variance) variance->setZero(s.columns, level.cols());
   for (Index first = 0; first < level.cols(); first += tile) {
     const Index count = std::min(tile, level.cols() - first);
     kernel::Sums sums = s.multiply(level.middleCols(first, count), w, false, variance && s.noise);
+    if (supply) s.multiply_even(w);
     for (Index b = first; b < first + count; ++b) {
-      const kernel::Activity n = s.activity_of(level.col(b).data());
+      const kernel::Activity n = s.activity_of(level.col(b).data(), supply ? supply->col(b).data() : nullptr);
+      const float* whole = sums[kernel::line];
+      if (supply) {
+        kernel::feed(s.constants, n, whole, w.line_even.data() + (b - first) * s.columns, w.fed.data());
+        sums[kernel::line] = w.fed.data();
+      }
       kernel::settle(s.constants, sums, n, w.linear.data(), lines.col(b).data(), w.slope.data());
       if (variance && s.noise) kernel::scatter(s.constants, sums, n, w.linear.data(), lines.col(b).data(), w.slope.data(), variance->col(b).data());
+      sums[kernel::line] = whole;
       for (const float*& sum : sums) sum += s.columns;
     }
   }
 }
 
 void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspace, MatrixXf& v_integrated, EventCounts* counts,
-                         const ReadNoiseKey& noise) const {
+                         const ReadNoiseKey& noise, std::span<const SupplyMatrix> supplies) const {
   const State& s = *state_;
-  MHO_ASSERT(static_cast<int>(levels.size()) == s.bits);
+  MHO_ASSERT(static_cast<int>(levels.size()) == s.bits && (supplies.empty() || supplies.size() == levels.size()));
+  for (size_t k = 0; k < supplies.size(); ++k) s.check(supplies[k], levels[k].cols());
   Workspace::Buffers& w = *workspace.buffers_;
   w.resize(s.columns);
   const Index batch = levels[0].cols(), columns = s.columns;
@@ -266,9 +313,15 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
       for (auto* sum : {&w.conduction, &w.line_charge}) std::fill(sum->begin(), sum->end(), 0.0f);
     for (size_t k = 0; k < levels.size(); ++k) {
       kernel::Sums sums = s.multiply(levels[k].middleCols(first, count), w, counts != nullptr, s.noise);
+      if (!supplies.empty()) s.multiply_even(w);
       for (Index b = 0; b < count; ++b) {
         const std::int8_t* level = levels[k].col(first + b).data();
-        const kernel::Activity n = s.activity_of(level);
+        const kernel::Activity n = s.activity_of(level, supplies.empty() ? nullptr : supplies[k].col(first + b).data());
+        const float* whole = sums[kernel::line];
+        if (!supplies.empty()) {
+          kernel::feed(s.constants, n, whole, w.line_even.data() + b * columns, w.fed.data());
+          sums[kernel::line] = w.fed.data();
+        }
         float *line = w.line.data() + b * columns, *v = v_integrated.col(first + b).data();
         kernel::settle(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data());
         if (s.noise) {
@@ -279,12 +332,13 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
         }
         kernel::hold(s.constants, sums, n, w.settled.data(), w.slope.data(), line, w.driven.data(), w.held.data());
         if (counts) {
-          kernel::add_energy(columns, static_cast<float>(s.point.v_read), static_cast<float>(s.v_ref), sums[kernel::power], s.conductance.data(), w.linear.data(), w.driven.data(),
+          kernel::add_energy(columns, static_cast<float>(s.point.v_read) * n.drive, static_cast<float>(s.v_ref), sums[kernel::power], s.conductance.data(), w.linear.data(), w.driven.data(),
                              w.held.data(), line, w.conduction.data(), w.line_charge.data());
           driver_charge += charge_of_drivers(s.rows, level, k > 0 ? levels[k - 1].col(first + b).data() : nullptr, s.v_ref, s.point.v_read);
         }
         if (kernel::sample(s.samples[k], columns, s.leakage.below, w.held.data(), v, line, w.before.data()))
           kernel::sample_leaking(s.cycle, s.map.bits[k].samples, s.leakage, columns, w.held.data(), w.before.data(), v, line, w.linear.data(), w.settled.data());
+        sums[kernel::line] = whole;
         for (const float*& sum : sums) sum += columns;
       }
     }

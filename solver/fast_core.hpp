@@ -20,6 +20,7 @@ struct SumChoice;    // solver/row_sums.hpp: how one sum over rows is formed
 
 using LevelMatrix = Eigen::Matrix<std::int8_t, Eigen::Dynamic, Eigen::Dynamic>;   // R × B of −1, 0, +1
 using CodeMatrix = Eigen::Matrix<std::int16_t, Eigen::Dynamic, Eigen::Dynamic>;   // C × B of signed ADC codes
+using SupplyMatrix = Eigen::Matrix2Xf;  // 2 × B: what is left of the read voltage on the positive and the negative supply of the drivers [1], +1 and −1 without drop
 
 // Settings of the chip for one mapped matrix; chosen on training data only.
 struct OperatingPoint {
@@ -74,9 +75,13 @@ class FastCore {
   // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. `counts`, if given, receives the events of integration (not those
   // of the ADC). Thread-safe with one workspace a thread; allocates only what workspace and result lack. The bits of a column depend on its own input alone, neither on the batch
   // nor on threads. Each bit's pulse is one read of the cells: `noise` says which, if the core has read noise. Throws Error for levels other than −1, 0 and +1.
-  void integrate(std::span<const LevelMatrix> levels, Workspace& workspace, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr, const ReadNoiseKey& noise = {}) const;
+  // `supplies`: for each bit what the drivers' supplies give, empty for all of the read voltage (integrate_sharing() in supply_drop.hpp).
+  void integrate(std::span<const LevelMatrix> levels, Workspace& workspace, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr, const ReadNoiseKey& noise = {},
+                 std::span<const SupplyMatrix> supplies = {}) const;
   // What the lines settle to at one level matrix while the word lines are on [V, relative to VREF], and the variance that read noise gives them [V²] if it is asked for, C × B.
-  void settled_lines(const LevelMatrix& level, Workspace& workspace, Eigen::MatrixXf& lines, Eigen::MatrixXf* variance = nullptr) const;
+  void settled_lines(const LevelMatrix& level, Workspace& workspace, Eigen::MatrixXf& lines, Eigen::MatrixXf* variance = nullptr, const SupplyMatrix* supply = nullptr) const;
+  // The core as a load of its drivers' two supplies for each input of a level matrix [S]: currents out of the positive and the negative one per volt of each, as SupplyLoad::ports().
+  void supply_ports(const LevelMatrix& level, Workspace& workspace, std::vector<Eigen::Matrix2d>& ports) const;
   // Unary charge-decrement ADC: codes from integrated voltages. Thread-safe. Adds compares, decrements, times, conversions.
   void convert(const Eigen::MatrixXf& v_integrated, CodeMatrix& codes, EventCounts* counts = nullptr) const;
   // Digital normalisation by ΣG, C × B: the estimate of Σ_i x_i G_ij [S × input LSB] is gain · v + offset + offset per activity · Σ_i |x_i|, by column; v is the middle of

@@ -4,6 +4,7 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/LU>
+#include <algorithm>
 
 #include "core/errors.hpp"
 
@@ -44,6 +45,28 @@ std::vector<Eigen::Vector2d> supplies_left(std::span<const Eigen::Matrix2d> port
     left.push_back(v);
   }
   return left;
+}
+
+std::vector<std::vector<SupplyMatrix>> supplies_of_cores(std::span<const FastCore* const> cores, std::span<const std::vector<LevelMatrix>> levels, double source, double step) {
+  if (cores.empty() || cores.size() != levels.size()) throw Error("supply drop: wants levels for each of the cores");
+  const size_t bits = levels[0].size();
+  const Eigen::Index inputs = bits > 0 ? levels[0][0].cols() : 0;
+  for (const std::vector<LevelMatrix>& of_core : levels)
+    for (size_t k = 0; k < std::max(bits, of_core.size()); ++k)
+      if (k >= bits || k >= of_core.size() || of_core[k].cols() != inputs) throw Error("supply drop: cores on one line want as many bits and inputs as each other");
+  std::vector<std::vector<SupplyMatrix>> supplies(cores.size(), std::vector<SupplyMatrix>(bits, SupplyMatrix(2, inputs)));
+  std::vector<std::vector<Eigen::Matrix2d>> ports(cores.size());
+  std::vector<Eigen::Matrix2d> along(cores.size());
+  FastCore::Workspace workspace;
+  for (size_t k = 0; k < bits; ++k) {
+    for (size_t c = 0; c < cores.size(); ++c) cores[c]->supply_ports(levels[c][k], workspace, ports[c]);
+    for (Eigen::Index b = 0; b < inputs; ++b) {
+      for (size_t c = 0; c < cores.size(); ++c) along[c] = ports[c][static_cast<size_t>(b)];
+      const std::vector<Eigen::Vector2d> left = supplies_left(along, source, step);
+      for (size_t c = 0; c < cores.size(); ++c) supplies[c][k].col(b) = left[c].cast<float>();
+    }
+  }
+  return supplies;
 }
 
 }  // namespace mho::solver

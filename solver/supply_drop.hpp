@@ -26,4 +26,8 @@ class SupplyLoad {
 // What is left of unit supplies (+1, −1) at each of the cores along a line whose source is behind `source` [ohm], with `step` [ohm] more from core to core on each supply.
 std::vector<Eigen::Vector2d> supplies_left(std::span<const Eigen::Matrix2d> ports, double source, double step);
 
+// The same for vectorised cores that take their inputs at the same time: [core][bit] for FastCore::integrate(). levels: [core][bit], of as many bits and inputs for all cores; a core
+// without work has levels of zero. Loads are those of ohmic cells, bent ones by their chords at the read voltage. Throws Error for shapes that differ.
+std::vector<std::vector<SupplyMatrix>> supplies_of_cores(std::span<const FastCore* const> cores, std::span<const std::vector<LevelMatrix>> levels, double source, double step);
+
 }  // namespace mho::solver
