@@ -24,6 +24,7 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXf;
 
+constexpr double leak_budget = 0.002;  // [LSB] rms
 constexpr Index tile = 64;  // inputs at a time, so that their sums stay in the second-level cache
 
 // Σ_i |x_i| of input b.
@@ -77,11 +78,12 @@ struct FastCore::Workspace::Buffers {
   std::array<std::vector<float>, kernel::sum_count> sums;                                             // of a tile, C × B each
   std::vector<float> line;                                                                            // held, of a tile
   std::vector<float> linear, settled, slope, driven, held, before, conduction, line_charge;           // C
-  std::vector<float> variance, normal, fed;                                                           // C, 4 ⌈C/4⌉, C
+  std::vector<float> variance, normal, fed, gain;                                                     // C, 4 ⌈C/4⌉, C, C
+  std::vector<float> noise;                                                                           // variance of v, of a tile
   std::vector<float> line_even, power_odd;                                                            // of a tile, C × B
   void resize(Index columns) {
     line.resize(static_cast<size_t>(columns * tile));
-    for (auto* v : {&linear, &settled, &slope, &driven, &held, &before, &conduction, &line_charge, &variance, &fed}) v->resize(static_cast<size_t>(columns));
+    for (auto* v : {&linear, &settled, &slope, &driven, &held, &before, &conduction, &line_charge, &variance, &fed, &gain}) v->resize(static_cast<size_t>(columns));
     normal.resize(static_cast<size_t>((columns + 3) / 4 * 4));
   }
 };
@@ -103,12 +105,22 @@ struct FastCore::State {
   std::vector<float> conductance, zeros;  // [S] of a column at inputs of zero; as many zeros
   kernel::Samples cycle;                  // one sample-integrate cycle
   std::vector<kernel::Samples> samples;   // of each bit
+  int leak_bits = 0;                      // the samples of bit k leak in blocks of those of bit k − leak_bits, below bit 0 one by one
+  double leak_misfit = 0;                 // [LSB]
   FallEmulator fall;
   PhaseMap map;
   CodeTable code;
   Eigen::VectorXf gain, offset, offset_per_activity;  // decode: sums = gain · v + offset + offset_per_activity · Σ|x|
   std::vector<float> code_voltage;                    // [V] middle of the interval of each code from −max_code on
 
+  // The samples of bit k, whose line leaks between them.
+  void sample_leaking(int k, const float* held, const float* before, float* v, float* after, Workspace::Buffers& w) const {
+    const int block = k - leak_bits, samples_of_block = block < 0 ? 1 : map.bits[static_cast<size_t>(block)].samples;
+    kernel::Leakage of_block = leakage;
+    of_block.step *= static_cast<float>(samples_of_block);
+    kernel::sample_leaking(block < 0 ? cycle : samples[static_cast<size_t>(block)], map.bits[static_cast<size_t>(k)].samples / samples_of_block, of_block, columns, held, before, v, after,
+                           w.linear.data(), w.settled.data());
+  }
   kernel::Sums multiply(const Eigen::Ref<const LevelMatrix>& levels, Workspace::Buffers& w, bool power, bool scatter) const;
   void multiply_even(Workspace::Buffers& w) const;
   void check(const SupplyMatrix& supply, Index inputs) const;
@@ -175,8 +187,15 @@ void FastCore::calibrate_decoder(const Eigen::MatrixXd& conductance) {
   constexpr Index samples = 192;
   const RandomInputs inputs(s.rows, samples, s.bits);
   Workspace workspace;
-  MatrixXf v;
-  integrate(inputs.levels, workspace, v);
+  MatrixXf v, fine;
+  // The largest blocks of samples between which leakage may be taken: by halves around a block it is off by the square of what its rate changes within.
+  s.leak_bits = s.bits;
+  integrate(inputs.levels, workspace, fine);
+  for (s.leak_bits = 0;; ++s.leak_bits) {
+    integrate(inputs.levels, workspace, v);
+    s.leak_misfit = (v - fine).cast<double>().norm() / std::sqrt(static_cast<double>(v.size())) / s.lsb;
+    if (s.leak_misfit <= leak_budget || s.leak_bits == s.bits) break;
+  }
   const MatrixXf exact = conductance.transpose().cast<float>() * inputs.codes;
   // v = a + b · sum + c · activity, so that noise-free voltages decode without bias.
   Eigen::MatrixXd design(samples, 3);
@@ -219,6 +238,7 @@ int FastCore::bits() const { return state_->bits; }
 double FastCore::lsb() const { return state_->lsb; }
 double FastCore::fall_misfit() const { return state_->fall.misfit(); }
 double FastCore::map_misfit() const { return state_->map.fit_rms; }
+double FastCore::leak_misfit() const { return state_->leak_misfit; }
 const std::vector<SumChoice>& FastCore::sums() const { return state_->sums.choices; }
 
 // All sums over the rows of a tile; the pointers are those of its first input.
@@ -309,6 +329,7 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
   for (Index first = 0; first < batch; first += tile) {
     const Index count = std::min(tile, batch - first);
     std::fill(w.line.begin(), w.line.end(), static_cast<float>(s.point.v_trim));
+    w.noise.assign(s.noise ? static_cast<size_t>(columns * tile) : 0, 0.0f);
     if (counts)
       for (auto* sum : {&w.conduction, &w.line_charge}) std::fill(sum->begin(), sum->end(), 0.0f);
     for (size_t k = 0; k < levels.size(); ++k) {
@@ -324,24 +345,26 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
         }
         float *line = w.line.data() + b * columns, *v = v_integrated.col(first + b).data();
         kernel::settle(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data());
-        if (s.noise) {
-          kernel::scatter(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data(), w.variance.data());
-          kernel::add_noise({{static_cast<std::uint32_t>(noise.seed), static_cast<std::uint32_t>(noise.seed >> 32)},
-                             {noise.first_input + static_cast<std::uint32_t>(first + b), (noise.die << 12) ^ noise.core, static_cast<std::uint32_t>(Purpose::read_noise)}},
-                            static_cast<std::uint32_t>(k), columns, w.variance.data(), w.normal.data(), w.settled.data());
-        }
-        kernel::hold(s.constants, sums, n, w.settled.data(), w.slope.data(), line, w.driven.data(), w.held.data());
+        if (s.noise) kernel::scatter(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data(), w.variance.data());
+        kernel::hold(s.constants, sums, n, w.settled.data(), w.slope.data(), line, w.driven.data(), w.held.data(), w.gain.data());
         if (counts) {
           kernel::add_energy(columns, static_cast<float>(s.point.v_read) * n.drive, static_cast<float>(s.v_ref), sums[kernel::power], s.conductance.data(), w.linear.data(), w.driven.data(),
                              w.held.data(), line, w.conduction.data(), w.line_charge.data());
           driver_charge += charge_of_drivers(s.rows, level, k > 0 ? levels[k - 1].col(first + b).data() : nullptr, s.v_ref, s.point.v_read);
         }
         if (kernel::sample(s.samples[k], columns, s.leakage.below, w.held.data(), v, line, w.before.data()))
-          kernel::sample_leaking(s.cycle, s.map.bits[k].samples, s.leakage, columns, w.held.data(), w.before.data(), v, line, w.linear.data(), w.settled.data());
+          s.sample_leaking(static_cast<int>(k), w.held.data(), w.before.data(), v, line, w);
+        if (s.noise) kernel::carry(s.samples[k], columns, w.held.data(), w.gain.data(), w.before.data(), w.variance.data(), w.noise.data() + b * columns);
         sums[kernel::line] = whole;
         for (const float*& sum : sums) sum += columns;
       }
     }
+    if (s.noise)
+      for (Index b = 0; b < count; ++b) {
+        const kernel::NoiseStream stream{{static_cast<std::uint32_t>(noise.seed), static_cast<std::uint32_t>(noise.seed >> 32)},
+                                         {noise.first_input + static_cast<std::uint32_t>(first + b), (noise.die << 12) ^ noise.core, static_cast<std::uint32_t>(Purpose::read_noise)}};
+        kernel::add_noise(stream, columns, w.noise.data() + b * columns, w.normal.data(), v_integrated.col(first + b).data());
+      }
     if (!counts) continue;
     for (float x : w.conduction) conduction += static_cast<double>(x);
     for (float x : w.line_charge) line_charge += static_cast<double>(x);

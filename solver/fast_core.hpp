@@ -39,7 +39,7 @@ struct CoreEffects {
   Eigen::MatrixXd sigma{};        // R × C [S] standard deviation of a cell's conductance from read to read, white and independent; empty: none
 };
 
-// Which read noise: a number for every column, bit and input, the same in any batch.
+// Which read noise: a number for every column and input, the same in any batch.
 struct ReadNoiseKey {
   std::uint64_t seed = 1;
   std::uint32_t die = 0, core = 0;
@@ -74,7 +74,8 @@ class FastCore {
   int bits() const;
   // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. `counts`, if given, receives the events of integration (not those
   // of the ADC). Thread-safe with one workspace a thread; allocates only what workspace and result lack. The bits of a column depend on its own input alone, neither on the batch
-  // nor on threads. Each bit's pulse is one read of the cells: `noise` says which, if the core has read noise. Throws Error for levels other than −1, 0 and +1.
+  // nor on threads. Each bit's pulse is one read of the cells;
+  // their noise reaches v to first order, as one normal number a conversion: `noise` says which, if the core has read noise. Throws Error for levels other than −1, 0 and +1.
   // `supplies`: for each bit what the drivers' supplies give, empty for all of the read voltage (integrate_sharing() in supply_drop.hpp).
   void integrate(std::span<const LevelMatrix> levels, Workspace& workspace, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr, const ReadNoiseKey& noise = {},
                  std::span<const SupplyMatrix> supplies = {}) const;
@@ -90,6 +91,7 @@ class FastCore {
   double lsb() const;  // [V] one LSB before the ADC
   double fall_misfit() const;  // [V] rms error of the regression for the falling word lines, on the inputs it was made with
   double map_misfit() const;   // [V] largest rms error of the cubic maps
+  double leak_misfit() const;  // [LSB] rms that taking leakage in blocks of samples adds before the ADC, on random inputs
   const std::vector<SumChoice>& sums() const;  // how the sums over rows are formed, and what that adds to the error
 
  private:

@@ -163,15 +163,14 @@ MHO_WIDE void normals(const NoiseStream& stream, std::uint32_t first, Index bloc
   }
 }
 
-MHO_WIDE void add_noise(const NoiseStream& stream, std::uint32_t bit, Index columns, const float* variance, float* __restrict normal, float* __restrict settled) {
-  const Index blocks = (columns + 3) / 4;
-  normals(stream, bit * static_cast<std::uint32_t>(blocks), blocks, normal);
+MHO_WIDE void add_noise(const NoiseStream& stream, Index columns, const float* variance, float* __restrict normal, float* __restrict v) {
+  normals(stream, 0, (columns + 3) / 4, normal);
 #pragma GCC ivdep
-  for (Index j = 0; j < columns; ++j) settled[j] += std::sqrt(variance[j]) * normal[j];
+  for (Index j = 0; j < columns; ++j) v[j] += std::sqrt(variance[j]) * normal[j];
 }
 
 MHO_WIDE void hold(const Columns& c, const Sums& sums, const Activity& n, const float* settled, const float* slope, const float* before, float* __restrict driven,
-                   float* __restrict held) {
+                   float* __restrict held, float* __restrict gain) {
   const Index columns = c.curve.size();
   const float *so = sums[share_odd], *se = sums[share_even], *rate = c.rate.data();
   const float *fall = c.fall.data(), *fall_slope = c.fall_slope.data(), *fall_even = c.fall_even.data(), *fall_both = c.fall_both.data();
@@ -187,6 +186,20 @@ MHO_WIDE void hold(const Columns& c, const Sums& sums, const Activity& n, const 
     const float d = u + (start - u) * left, y = 4.0f * d;
     driven[j] = d;
     held[j] = d + (c0 + y * (c1 + y * (c2 + y * c3)));
+    gain[j] = (1.0f - left) * (1.0f + 4.0f * (c1 + y * (2.0f * c2 + 3.0f * y * c3)));
+  }
+}
+
+MHO_WIDE void carry(const Samples& s, Index columns, const float* held, const float* gain, const float* before, const float* settled, float* __restrict total) {
+  float c[10];
+  std::copy_n(s.out.data(), 10, c);
+  const float trim = s.v_trim, span = s.line_span;
+#pragma GCC ivdep
+  for (Index j = 0; j < columns; ++j) {
+    const float a = before[j], b = clamped(held[j] - trim, span);
+    const float by_v = c[1] + a * (2.0f * c[3] + 3.0f * a * c[6] + 2.0f * b * c[7]) + b * (c[4] + b * c[8]);
+    const float by_line = (c[2] + a * (c[4] + a * c[7]) + b * (2.0f * (c[5] + a * c[8]) + 3.0f * b * c[9])) * gain[j];
+    total[j] = by_v * by_v * total[j] + by_line * by_line * settled[j];
   }
 }
 
@@ -208,19 +221,19 @@ MHO_WIDE bool sample(const Samples& s, Index columns, float leak_below, const fl
   return below != 0;
 }
 
-MHO_WIDE void sample_leaking(const Samples& cycle, int cycles, const Leakage& leak, Index columns, const float* held, const float* before, float* __restrict v, float* __restrict after,
+MHO_WIDE void sample_leaking(const Samples& block, int blocks, const Leakage& leak, Index columns, const float* held, const float* before, float* __restrict v, float* __restrict after,
                              float* __restrict scratch_v, float* __restrict scratch_line) {
   float to_v[10], to_line[10];
-  std::copy_n(cycle.out.data(), 10, to_v);
-  std::copy_n(cycle.line.data(), 10, to_line);
-  const float trim = cycle.v_trim, span = cycle.line_span, reach = cycle.reach, e_fold = leak.e_fold, per_fold = 1.0f / e_fold, step = leak.step, half = 0.5f * step, below = leak.below;
+  std::copy_n(block.out.data(), 10, to_v);
+  std::copy_n(block.line.data(), 10, to_line);
+  const float trim = block.v_trim, span = block.line_span, reach = block.reach, e_fold = leak.e_fold, per_fold = 1.0f / e_fold, step = leak.step, half = 0.5f * step, below = leak.below;
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
     scratch_v[j] = before[j];
     scratch_line[j] = leaked(held[j], e_fold, per_fold, half);
   }
-  for (int n = 1; n <= cycles; ++n) {
-    const float rest = n == cycles ? half : step;  // half before and half after each cycle
+  for (int n = 1; n <= blocks; ++n) {
+    const float rest = n == blocks ? half : step;  // half before and half after each block
 #pragma GCC ivdep
     for (Index j = 0; j < columns; ++j) {
       const float in = scratch_v[j], from = clamped(scratch_line[j] - trim, span);

@@ -52,16 +52,16 @@ std::array<double, 3> load(const Columns& c, const Activity& n, float v_read, co
 void settle(const Columns& c, const Sums& sums, const Activity& n, float* linear, float* settled, float* slope);
 // Variance of the settled line by read noise [V²].
 void scatter(const Columns& c, const Sums& sums, const Activity& n, const float* linear, const float* settled, const float* slope, float* variance);
-// settled += root of the variance times a normal number of its own; `normal`: room for 4 ⌈columns/4⌉.
+// v += root of the variance times a normal number of its own; `normal`: room for 4 ⌈columns/4⌉.
 struct NoiseStream {
   std::array<std::uint32_t, 2> key;
   std::array<std::uint32_t, 3> counter;  // the counter's other three numbers, as RandomStream has them
 };
-void add_noise(const NoiseStream& stream, std::uint32_t bit, Eigen::Index columns, const float* variance, float* normal, float* settled);
+void add_noise(const NoiseStream& stream, Eigen::Index columns, const float* variance, float* normal, float* v);
 // Normal numbers 4 n, n = blocks, of the stream's counters first … first + n − 1 (Philox 4x32-10, Box-Muller): z[l n + q] comes from block first + q.
 void normals(const NoiseStream& stream, std::uint32_t first, Eigen::Index blocks, float* z);
-// before: held line before the pulse [V]; driven: at its end; held: after the word lines have fallen.
-void hold(const Columns& c, const Sums& sums, const Activity& n, const float* settled, const float* slope, const float* before, float* driven, float* held);
+// before: held line before the pulse [V]; driven: at its end; held: after the word lines have fallen; gain: of `held` by `settled` [1].
+void hold(const Columns& c, const Sums& sums, const Activity& n, const float* settled, const float* slope, const float* before, float* driven, float* held, float* gain);
 
 // One bit's samples as cubics in single precision (phase_map.hpp), clamped to the range that they were made for.
 struct Samples {
@@ -71,14 +71,17 @@ struct Samples {
 // v and the line `after` them; `before` keeps v. Returns whether a line lay at `leak_below` or lower before or after, where leakage through the off rows counts.
 bool sample(const Samples& s, Eigen::Index columns, float leak_below, const float* held, float* v, float* after, float* before);
 
+// Variance of v through the samples of a bit [V²], to first order: `total` was that of v before them, `settled` is that of the line, `gain` that of hold(). before: v as sample() kept it.
+void carry(const Samples& s, Eigen::Index columns, const float* held, const float* gain, const float* before, const float* settled, float* total);
+
 // Leakage of a held line through the off rows: line' = rate · exp(−line/e_fold).
 struct Leakage {
   float e_fold;  // [V]
-  float step;    // [1] rate/e_fold over one sample-integrate cycle
+  float step;    // [1] rate/e_fold over one block
   float below;   // [V]
 };
-// The columns that sample() reports, one sample-integrate cycle after the other, as the line rises between them. v, after: as sample() left them.
-void sample_leaking(const Samples& cycle, int cycles, const Leakage& leak, Eigen::Index columns, const float* held, const float* before, float* v, float* after, float* scratch_v,
+// The columns that sample() reports, one block of samples after the other, half of its leakage before and half after each. v, after: as sample() left them.
+void sample_leaking(const Samples& block, int blocks, const Leakage& leak, Eigen::Index columns, const float* held, const float* before, float* v, float* after, float* scratch_v,
                     float* scratch_line);
 
 // Loss in the cells and supplies [A V] and charge times voltage of the lines [V²], added up by column. v_read: times Activity::drive; current: Σ |I| of the active rows [A]; conductance: of the column [S].
