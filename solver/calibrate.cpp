@@ -97,6 +97,7 @@ void fit_neuron(NeuronModel& model, std::span<const ProgramRuns> runs, const Cal
   CacheKey key = stage_key("neuron", model, options);
   for (const auto of_stage : {line_unknowns(), fall_unknowns(), unknowns}) add_start(key, model, of_stage);
   key.add("swing", std::array{model.neuron.v_high, model.neuron.v_low});
+  if (model.rest) key.add("rest", std::array{model.rest->line, model.rest->out});
   for (const ProgramRuns& of_program : runs) {
     key.add("program", of_program.program.text);
     for (const circuits::Assignment& p : of_program.program.parameters) key.add(p.name, p.value);

@@ -22,8 +22,8 @@ constexpr auto neuron_list = std::to_array<Unknown>(
      {"neuron.i_down", 0.1, true}, {"neuron.g_out", 0.1, true},     {"neuron.tau", 0.1, true},      {"neuron.v_offset", 1e-4},   {"neuron.r_line", 0.1, true}, {"neuron.r_az", 0.1, true},
      {"neuron.r_int", 0.1, true},  {"neuron.q_az", 5e-18},          {"neuron.q_int", 5e-18},        {"neuron.q_int_slope", 3e-17}, {"neuron.q_int_curve", 3e-17}, {"neuron.q_line", 2e-17},
      {"neuron.q_line_slope", 2e-16}, {"neuron.q_up", 3e-18},        {"neuron.q_down", 3e-18},
-     {"neuron.r_iso", 0.1, true},  {"neuron.q_iso", 5e-18},         {"neuron.v_start", 0.05}});  // the last: programs with iso alone
-constexpr size_t of_iso = 3;
+     {"neuron.r_iso", 0.1, true},  {"neuron.q_iso", 5e-18}});  // the last two: programs with iso alone
+constexpr size_t of_iso = 2;
 
 template <class S>
 NamedParameter find(S& values, std::string_view key, std::string_view name) {

@@ -18,7 +18,7 @@ Json table_to_json(const S& values) {
 }
 
 // Parameters that came with programs that move iso: files from before have none.
-bool of_iso(std::string_view key) { return key == "r_iso" || key == "q_iso" || key == "v_start"; }
+bool of_iso(std::string_view key) { return key == "r_iso" || key == "q_iso"; }
 
 template <class S>
 void table_from_json(const Json& json, S& values) {
@@ -43,6 +43,7 @@ void to_json(Json& json, const NeuronModel& m) {
               {"fall", table_to_json(m.fall)}, {"program", m.program},
               {"range", Json{{"rows", {m.min_rows, m.max_rows}}, {"v_read", quantity(m.max_v_read, "V")}, {"min_v_read", quantity(m.min_v_read, "V")},
                              {"v_decrement", Json{{"value", {m.min_v_decrement, m.max_v_decrement}}, {"unit", "V"}}}, {"v_integrated", quantity(m.max_abs_v_integrated, "V")}}}};
+  if (m.rest) json["rest"] = Json{{"line", quantity(m.rest->line, "V")}, {"out", quantity(m.rest->out, "V")}};
 }
 
 void from_json(const Json& json, NeuronModel& m) {
@@ -51,6 +52,8 @@ void from_json(const Json& json, NeuronModel& m) {
   table_from_json(json.at("neuron"), m.neuron);
   table_from_json(json.at("fall"), m.fall);
   json.at("program").get_to(m.program);
+  m.rest.reset();
+  if (json.contains("rest")) m.rest = RestState{json["rest"].at("line").at("value").get<double>(), json["rest"].at("out").at("value").get<double>()};
   const Json& range = json.at("range");
   m.min_rows = range.at("rows").at(0).get<double>();
   m.max_rows = range.at("rows").at(1).get<double>();

@@ -1,6 +1,7 @@
 // The calibrated behavioural neuron: what the ODE form and the vectorised form know about the circuit. Every value is fitted to ngspice conversions except the
 // circuit constants, which are copied from the netlist's parameters.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,12 @@ struct NeuronParams {
   double q_down = 0.0;        // [C] the same, negative sign
   double r_iso = 35000;       // [ohm] switch iso, closed: in programs that move it
   double q_iso = 0.0;         // [C] put on C_integ when it opens
-  double v_start = 0.0;       // [V] far plate of C_integ against VREF before the first step: what leaks leave on a circuit at rest, of which a short first step keeps a part
+};
+
+// Where a circuit at rest, all switches open, is left by its leaks: what a conversion starts from, and of what a short first step keeps a part. Measured, not fitted. Both plates of C_sample and C_integ
+// are at VREF.
+struct RestState {
+  double line = 0.0, out = 0.0;  // [V] relative to VREF
 };
 
 struct NeuronModel {
@@ -73,6 +79,7 @@ struct NeuronModel {
   TransistorParams transistor;
   NeuronParams neuron;
   FallParams fall;
+  std::optional<RestState> rest;         // nothing: line and left plate start at their reference, the amplifier in balance
   std::string program;                   // text of the control program that the records were made with
   // Range of what the fit saw; using the model outside is reported (outside_of_fit), not refused. Zeros: not known.
   double min_rows = 0, max_rows = 0, min_v_read = 0, max_v_read = 0, min_v_decrement = 0, max_v_decrement = 0, max_abs_v_integrated = 0;
@@ -162,7 +169,6 @@ struct ParameterTable<solver::NeuronParams> {
       {"q_down", &P::q_down, "C", -1e-12, 1e-12, "extra charge of a decrement, negative sign"},
       {"r_iso", &P::r_iso, "ohm", 10, 1e6, "switch iso"},
       {"q_iso", &P::q_iso, "C", -1e-12, 1e-12, "put on C_integ when iso opens"},
-      {"v_start", &P::v_start, "V", -2, 2, "far plate of C_integ before the first step"},
   });
 };
 }  // namespace mho

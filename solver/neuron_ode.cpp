@@ -115,7 +115,10 @@ class Machine {
     y.fill(0.0);
     y[line] = y[left] = point.v_trim;
     y[input_node] = y[out] = model.neuron.v_offset;
-    y[plate] = model.neuron.v_start;
+    if (!model.rest) return;
+    y[left] = y[input_node] = 0.0;
+    y[line] = model.rest->line;
+    y[out] = model.rest->out;
   }
   State y;
   double t = 0.0;
@@ -141,6 +144,7 @@ class Machine {
   void hold(const HeldState& start) {
     const double gain = model_.neuron.gm / std::max(model_.neuron.g_out, 1e-12);
     y[line] = start.v_line;
+    y[left] = point_.v_trim;
     y[out] = y[plate] = start.v_integ * (1.0 - 1.0 / gain);
     y[input_node] = model_.neuron.v_offset - start.v_integ / gain;
     y[drive] = model_.neuron.g_out * start.v_integ / model_.neuron.gm;

@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+
 #include <array>
+#include <cmath>
 
 #include "circuits/mode_table.hpp"
 #include "core/errors.hpp"
@@ -192,10 +195,12 @@ TEST_CASE("a deep line leaks through the off transistors of all rows, e-fold eve
 TEST_CASE("a model read back from its JSON text is the same model") {
   NeuronModel model = test::default_model();
   model.neuron.q_up = 1.25e-17;
+  model.rest = RestState{-0.8, -0.14};
   model.min_rows = 16, model.max_rows = 256, model.max_v_read = 0.5, model.max_abs_v_integrated = 0.4;
   const std::string text = Json(model).dump();
   const NeuronModel back = Json::parse(text).get<NeuronModel>();
   CHECK(Json(back).dump() == text);
+  CHECK(!Json(test::default_model()).get<NeuronModel>().rest);
   Json broken = Json::parse(text);
   broken["fall"].erase("phi");
   CHECK_THROWS(broken.get<NeuronModel>());
@@ -203,7 +208,7 @@ TEST_CASE("a model read back from its JSON text is the same model") {
 
 TEST_CASE("a model from before the switch iso has its defaults") {
   Json json = Json::parse(Json(test::default_model()).dump());
-  for (const char* key : {"r_iso", "q_iso", "v_start"}) json["neuron"].erase(key);
+  for (const char* key : {"r_iso", "q_iso"}) json["neuron"].erase(key);
   CHECK(json.get<NeuronModel>().neuron.r_iso == NeuronParams{}.r_iso);
   json["neuron"].erase("q_az");
   CHECK_THROWS(json.get<NeuronModel>());
@@ -278,6 +283,52 @@ TEST_CASE("lk takes the share C_sample/(C_sample + C_integ) of the stored charge
     CHECK(simulate_steps(model, program, {}, {v, 0.0}, leak, 0).v_integ == doctest::Approx(kept * v).scale(1e-30).epsilon(0.005));
     CHECK(std::abs(simulate_steps(model, program, {}, {v, 0.0}, fire, 0).v_integ) < 2e-3 * std::abs(v));
   }
+}
+
+TEST_CASE("what a circuit starts from is forgotten, e-fold in each time constant of the first step") {
+  NeuronModel model = test::quiet_model();
+  model.neuron.g_out = 1e-9;
+  // What 150 mV more on the line at the start change across C_integ at the end of the first step.
+  const auto left_after = [&](const char* duration) {
+    const circuits::ControlProgram program = circuits::parse_control_program(fmt::format(R"(name = "first"
+about = "amplifier in unity gain, C_integ and line at their references"
+edge = "0.1 ns"
+first = "first"
+result = "0"
+[phase.first]
+duration = "{}"
+events = ["0 ns: az=1 cmp=1 ref=1 ssl=1"]
+[step.first]
+next = ["always: end"]
+)", duration), "first");
+    circuits::ColumnInput none;
+    none.levels.assign(1, {});
+    std::array<double, 2> across{};
+    for (size_t i = 0; i < 2; ++i) {
+      model.rest = RestState{-0.8 + 0.15 * static_cast<double>(i), 0.0};
+      OdeOptions options;
+      options.tolerance = 1e-9;
+      const circuits::StepRecord end = simulate_conversion(model, program, none, options).record.steps.back();
+      across[i] = end.v_cib - end.v_x;
+    }
+    return std::abs(across[1] - across[0]);
+  };
+  // C_integ charges through its switch and what the amplifier's transconductance leaves of the input.
+  const NeuronParams& p = model.neuron;
+  const double tau = model.circuit.c_integ * (p.r_int + 1.0 / p.gm), first = left_after("15 ns"), later = left_after("20 ns");
+  CHECK(first > 1e-5);
+  CHECK(std::log(first / later) == doctest::Approx(5e-9 / tau).epsilon(0.1));
+  CHECK(left_after("60 ns") < 1e-4 * first);
+  // A held state is one, wherever the conversion came from.
+  const circuits::ControlProgram held = test::program_of(model);
+  const std::array<int, 2> cycle{held.step_index("sample"), held.step_index("integrate")};
+  circuits::ReadPoint point;
+  point.v_trim = -0.1;
+  const HeldState from{0.05, 0.1}, with_rest = simulate_steps(model, held, point, from, cycle, 0);
+  model.rest.reset();
+  const HeldState without = simulate_steps(model, held, point, from, cycle, 0);
+  CHECK(with_rest.v_integ == without.v_integ);
+  CHECK(with_rest.v_line == without.v_line);
 }
 
 TEST_CASE("levels are what events set: the far plate's is preset, and is compared with") {

@@ -27,6 +27,12 @@ std::vector<ConversionRecord> ngspice(const std::vector<ModeRun>& runs, const Mo
   return run_modes(setups, settings, title);
 }
 
+// What the runs of a mode start from: the same circuit in all, whatever its cells.
+solver::RestState rest_of(const Mode& mode, const ModeSettings& settings) {
+  const circuits::StepRecord at = run_modes({at_rest(mode.runs.front().setup)}, settings, mode.name + ", at rest").front().steps.front();
+  return {at.v_line, at.v_out};
+}
+
 // A program that has the parameters of the run as its own.
 circuits::ControlProgram program_of(const circuits::ConversionSetup& setup) {
   circuits::ControlProgram program = setup.program;
@@ -39,7 +45,8 @@ circuits::ControlProgram program_of(const circuits::ConversionSetup& setup) {
 solver::NeuronModel fit(const ModeSettings& settings, solver::FitReport& report, int& conversions) {
   std::vector<solver::ProgramRuns> runs;
   conversions = 0;
-  for (const Mode& mode : fitted_modes(settings.seed)) {
+  const std::vector<Mode> modes = fitted_modes(settings.seed);
+  for (const Mode& mode : modes) {
     solver::ProgramRuns own{program_of(mode.runs.front().setup), {}};
     own.data.records = ngspice(mode.runs, settings, "fit, " + mode.name);
     for (const ModeRun& run : mode.runs) own.data.inputs.push_back(run.input);
@@ -51,6 +58,7 @@ solver::NeuronModel fit(const ModeSettings& settings, solver::FitReport& report,
   for (const ModeRun& run : pulses) lines.data.inputs.push_back(run.input);
   solver::NeuronModel start;
   start.circuit = mode_circuit();
+  start.rest = rest_of(modes.front(), settings);
   // The on word line is 0.8 V above that of the default.
   start.transistor.v_pinch += (start.circuit.wl_high - circuits::CircuitParams{}.wl_high) / start.fall.n;
   start.neuron.c_line = start.circuit.c_line + start.circuit.rows * start.circuit.c_line_cell;
@@ -177,14 +185,16 @@ std::vector<Outcome> judge_all(const solver::NeuronModel& model, const Mode& mod
 Section validate_mode_forms(const ModeSettings& settings) {
   solver::FitReport report;
   int conversions = 0;
-  const solver::NeuronModel model = fit(settings, report, conversions);
+  solver::NeuronModel model = fit(settings, report, conversions);
   Section s{"modes", {}, {}, {}, {}};
-  s.text = fmt::format("fitted to {} conversions of five programs and {} pulses of the word lines: {:.3f} mV rms of the driven line, {:.3f} mV of the held one, {:.3f} mV of the neuron's nodes; the latch turns at {:.2f} mV\n"
+  s.text = fmt::format("fitted to {} conversions of six programs and {} pulses of the word lines: {:.3f} mV rms of the driven line, {:.3f} mV of the held one, {:.3f} mV of the neuron's nodes; the latch turns at {:.2f} mV\n"
                        "LSB: that of the mode; codes of ngspice's columns, none of them in the fit\n\n",
                        conversions, report.stages[0].points, 1e3 * report.stages[0].rms, 1e3 * report.stages[1].rms, 1e3 * report.stages[2].rms, 1e3 * model.neuron.v_latch);
   s.text += fmt::format("{:<20}{:>6}{:>16}{:>16}{:>13}{:>13}{:>9}{:>9}{:>12}{:>12}{:>12}\n", "", "", "integrated", "integrated", "equal codes", "equal codes", "worst", "worst", "", "ODE form,", "fast form,");
   s.text += fmt::format("{:<20}{:>6}{:>16}{:>16}{:>13}{:>13}{:>9}{:>9}{:>12}{:>12}{:>12}\n", "mode", "runs", "ODE [LSB rms]", "fast [LSB rms]", "ODE", "fast", "ODE", "fast", "ngspice [s]", "times", "times");
+  s.json["model"] = Json(model);
   for (const Mode& mode : judged_modes(settings.seed)) {
+    model.rest = rest_of(mode, settings);
     std::vector<ConversionRecord> records = ngspice(mode.runs, settings, mode.name);
     std::vector<Outcome> outcomes = judge_all(model, mode, records);
     if (mode.name == "recurrent") {
@@ -206,7 +216,6 @@ Section validate_mode_forms(const ModeSettings& settings) {
     if (r.unexplained > 0) s.missed.push_back(fmt::format("modes, {}: {} codes differ although no residue of ngspice is within {} LSB of the comparator's turn", r.name, r.unexplained, error_limit));
     if (!(r.ode_speed >= speed_limit)) s.missed.push_back(fmt::format("modes, {}: ODE form {:.0f} times as fast as ngspice, limit {:.0f}", r.name, r.ode_speed, speed_limit));
   }
-  s.json["model"] = Json(model);
   return s;
 }
 

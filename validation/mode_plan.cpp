@@ -112,10 +112,26 @@ bool reads_backward(const ModeRun& run) {
 
 }  // namespace
 
+circuits::ConversionSetup at_rest(circuits::ConversionSetup setup) {
+  setup.program = circuits::parse_control_program(R"(name = "rest"
+about = "nothing is switched"
+edge = "0.1 ns"
+first = "rest"
+result = "0"
+[phase.rest]
+duration = "1 ns"
+[step.rest]
+next = ["always: end"]
+)", "rest");
+  setup.input.parameters.clear();
+  return setup;
+}
+
 std::vector<Mode> fitted_modes(std::uint64_t seed) {
   constexpr Purpose purpose = Purpose::calibration_plan;
   return {columns(seed, purpose, 1, "driven_unary", "driven_unary", 6, 2), columns(seed, purpose, 2, "driven_binary", "driven_binary", 5, 2),
           columns(seed, purpose, 3, "comparator", "comparator", 6, 2), columns(seed, purpose, 5, "held_line_binary", "held_line_binary", 4, 2),
+          columns(seed, purpose, 6, "held_line_unary", "held_line_unary", 4, 2),
           spiking(seed, purpose, 4, "lif", 2, {{"time_steps", 12}, {"v_threshold", 0.06}, {"leak_every", 2}, {"refractory", 1}})};
 }
 

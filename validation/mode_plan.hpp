@@ -23,6 +23,9 @@ struct Mode {
   std::vector<ModeRun> runs;
 };
 
+// The circuit of a run for 1 ns with nothing switched: its record's only step is what the run starts from.
+circuits::ConversionSetup at_rest(circuits::ConversionSetup setup);
+
 // Programs that the neuron is fitted to, and pulses of the word lines for the line.
 std::vector<Mode> fitted_modes(std::uint64_t seed);
 std::vector<ModeRun> line_pulse_runs(std::uint64_t seed);
