@@ -68,8 +68,8 @@ struct NeuronParams {
   double q_iso = 0.0;         // [C] put on C_integ when it opens
 };
 
-// Where a circuit at rest, all switches open, is left by its leaks: what a conversion starts from, and of what a short first step keeps a part. Measured, not fitted. Both plates of C_sample and C_integ
-// are at VREF.
+// Where a circuit at rest, all switches open, is left by its leaks: what a conversion starts from, and of what a short first step keeps a part.
+// Measured, not fitted. Both plates of C_sample and C_integ are at VREF.
 struct RestState {
   double line = 0.0, out = 0.0;  // [V] relative to VREF
 };

@@ -57,7 +57,7 @@ struct OdeResult {
 // Throws Error for a program that samples the driven line, moves levels, or has the switches sbl, lk, rst or iso: calibration to that program alone and its energies know
 // the held line and fixed levels. The ODE form takes every program.
 void check_modelled(const circuits::ControlProgram& program);
-// The column's line is the one that the program samples, by ssl or by sbl.
+// The column's line is the one that the program samples, by ssl or by sbl. Starts from model.rest or, without it, in balance at the line's reference.
 OdeResult simulate_conversion(const NeuronModel& model, const circuits::ControlProgram& program, const circuits::ColumnInput& input,
                               const OdeOptions& options = {});
 
