@@ -2,16 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "circuits/column.hpp"
-#include "circuits/conversion.hpp"
 #include "core/errors.hpp"
 
 namespace mho::circuits {
 
-std::string array_netlist(const CircuitParams& circuit, const ArrayInput& input) {
+std::string array_netlist(const CircuitParams& circuit, const ArrayInput& input, const Transistors& transistors) {
   if (input.conductance.empty() || input.levels.size() != input.conductance.size()) throw Error("an array needs rows, and one level for each");
   const size_t rows = input.conductance.size(), columns = input.conductance.front().size();
-  std::string out = subcircuit_text();
+  std::string out = subcircuit_text(transistors);
   const auto line = [&]<class... T>(fmt::format_string<T...> format, T&&... args) {
     out += fmt::format(format, std::forward<T>(args)...);
     out += '\n';
@@ -27,13 +25,13 @@ std::string array_netlist(const CircuitParams& circuit, const ArrayInput& input)
   return out;
 }
 
-std::vector<double> settled_lines(spice::Session& session, const CircuitParams& circuit, const ArrayInput& input, double tolerance) {
+std::vector<double> settled_lines(spice::Session& session, const CircuitParams& circuit, const ArrayInput& input, const ConversionOptions& options, const Transistors& transistors) {
   spice::TransientRequest request;
   request.name = fmt::format("array of {} rows and {} columns", input.conductance.size(), input.conductance.empty() ? 0 : input.conductance.front().size());
-  request.netlist = array_netlist(circuit, input);
+  request.netlist = array_netlist(circuit, input, transistors);
   for (size_t j = 0; j < input.conductance.front().size(); ++j) request.watch.push_back(fmt::format("s{}", j));
   request.t_stop = 200e-9;
-  request.options = ngspice_options({.tolerance = tolerance});
+  request.options = ngspice_options(options);
   std::vector<double> lines;
   spice::Hooks hooks;
   hooks.value = [](size_t, double) { return 0.0; };

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "circuits/conversion_data.hpp"
-#include "circuits/spice/session.hpp"
+#include "circuits/conversion.hpp"
 
 namespace mho::circuits {
 
@@ -16,9 +15,9 @@ struct ArrayInput {
 };
 
 // Text for ngspice without analysis lines; source lines are the nodes s0, s1, …
-std::string array_netlist(const CircuitParams& circuit, const ArrayInput& input);
+std::string array_netlist(const CircuitParams& circuit, const ArrayInput& input, const Transistors& transistors = {});
 
 // Source lines [V, relative to VREF] when they have settled (200 ns). Throws as Session::transient.
-std::vector<double> settled_lines(spice::Session& session, const CircuitParams& circuit, const ArrayInput& input, double tolerance);
+std::vector<double> settled_lines(spice::Session& session, const CircuitParams& circuit, const ArrayInput& input, const ConversionOptions& options, const Transistors& transistors = {});
 
 }  // namespace mho::circuits

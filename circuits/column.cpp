@@ -56,6 +56,12 @@ RowGroups group_rows(const std::vector<std::vector<std::int8_t>>& levels, size_t
   return groups;
 }
 
+Transistors transistors_at(Corner corner) {
+  Transistors transistors;
+  if (corner != Corner::tt) transistors.models = card_text(corner);
+  return transistors;
+}
+
 std::string subcircuit_text(const Transistors& transistors) {
   if (!transistors.netlist.empty()) return transistors.netlist;
   const auto shipped = [](const char* file) {

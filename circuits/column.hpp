@@ -8,6 +8,7 @@
 
 #include "circuits/control_program.hpp"
 #include "circuits/conversion_data.hpp"
+#include "circuits/model_card.hpp"
 
 namespace mho::circuits {
 
@@ -36,6 +37,9 @@ struct Transistors {
   std::string latch;      // text with the subcircuit latch; empty: netlists/latch.sub
   std::string netlist;    // text of all subcircuits and models, in place of everything above and the other files of netlists/
 };
+
+// The shipped netlist at a process corner.
+Transistors transistors_at(Corner corner);
 
 // How a source moves: text after "vname node 0 ", by the name of the source ("vc_az", "vdp", "vr0").
 using SourceText = std::function<std::string(const std::string& name)>;

@@ -302,9 +302,9 @@ std::string ngspice_options(const ConversionOptions& options) {
   return text;
 }
 
-ConversionSetup column_setup(const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input) {
+ConversionSetup column_setup(const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input, const Transistors& transistors) {
   check_column(input, circuit, "column");
-  return {circuit, program, column_part(circuit, input), program_input(circuit, input.point, input.levels.size()), {}};
+  return {circuit, program, column_part(circuit, input), program_input(circuit, input.point, input.levels.size()), transistors};
 }
 
 ConversionRecord run_conversion(spice::Session& session, const ConversionSetup& setup, const ConversionOptions& options, ConversionWaveform* waveform) try {

@@ -16,7 +16,7 @@ struct ConversionSetup {
   ProgramInput input;
   Transistors transistors;
 };
-ConversionSetup column_setup(const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input);
+ConversionSetup column_setup(const CircuitParams& circuit, const ControlProgram& program, const ColumnInput& input, const Transistors& transistors = {});
 
 // Waveform of the conversion, for pictures, decks and raw files.
 struct ConversionWaveform {

@@ -101,23 +101,25 @@ std::string table(const std::vector<Form>& forms, const NeuronPoint& point) {
   return text;
 }
 
-Form ode_form(const validation::Calibration& calibration, const circuits::ControlProgram& program, const ColumnInput& input) {
+Form ode_form(const validation::Calibration& calibration, const NeuronPoint& point) {
+  const ColumnInput& input = *point.column;
   const auto start = std::chrono::steady_clock::now();
-  solver::OdeResult ode = solver::simulate_conversion(calibration.neuron, program, input);
+  solver::OdeResult ode = solver::simulate_conversion(calibration.neuron, point.program, input);
   const std::string outside = solver::outside_of_fit(
-      calibration.neuron, {.rows = {static_cast<double>(input.conductance.size())}, .v_read = {input.point.v_read}, .v_decrement = {input.point.v_decrement}, .v_integrated = {ode.record.v_integrated}});
+      calibration.neuron, {.rows = {static_cast<double>(input.conductance.size())}, .v_read = {input.point.v_read}, .v_decrement = {input.point.v_decrement}, .v_integrated = {ode.record.v_integrated},
+                           .corner = std::string(circuits::corner_name(point.corner)), .temperature = point.temperature});
   if (!outside.empty()) fmt::print(stderr, "mho: warning: {}\n", outside);
   ode.record.time_points = ode.steps;
   ode.record.cpu_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const solver::EventCounts events = solver::events_of(calibration.neuron, program, input, ode.record);
+  const solver::EventCounts events = solver::events_of(calibration.neuron, point.program, input, ode.record);
   return {"ODE form", std::move(ode.record), calibration.energy.energy(events)};
 }
 
-// The behavioural model is calibrated on the shipped circuit, and reads a column.
+// The behavioural model is calibrated on the shipped circuit at the corner and temperature that are asked for, and reads a column.
 void check_for_ode(const SimulateOptions& o, const NeuronPoint& point) {
   if (o.form == "ode" && !(o.deck.empty() && o.waveform.empty() && o.raw.empty() && o.picture.empty())) throw Error("--export, --waveform, --raw and --svg need --form ngspice or both");
   if (o.form == "ngspice") return;
-  if (o.setup.moves_circuit()) throw Error("--form ode and both know the calibrated circuit only, without --corner, --temp, --vdd, --amplifier, --parameter and --lfsr");
+  if (o.setup.moves_circuit()) throw Error("--form ode and both know the calibrated circuit only, without --vdd, --amplifier, --parameter and --lfsr");
   solver::check_modelled(point.program);
   if (!point.column) throw Error(fmt::format("--form ode and both read a column, which program {} does not", point.program.name));
 }
@@ -152,8 +154,11 @@ void simulate(const CommonOptions& common, const SimulateOptions& o) {
     validation::CalibrationSettings settings = neuron_settings(common);
     if (!o.setup.program.empty()) settings.program = o.setup.program;
     if (o.setup.tolerance) settings.tolerance = *o.setup.tolerance;
-    ColumnInput input = *point.column;
-    forms.push_back(ode_form(validation::calibrate(settings, Cache({}, !common.no_cache)), point.program, input));
+    settings.corner = point.corner;
+    settings.temperature = point.temperature;
+    const validation::Calibration calibration = validation::calibrate(settings, Cache({}, !common.no_cache));
+    if (const std::string text = validation::doubts(calibration); !text.empty()) fmt::print(stderr, "mho: warning: {}\n", text);
+    forms.push_back(ode_form(calibration, point));
   }
   Json json = point_json(point);
   for (const Form& f : forms) json[f.name == "ngspice" ? "ngspice" : "ode"] = form_json(f);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "circuits/amplifier_bench.hpp"
 #include "circuits/spice/worker_pool.hpp"
@@ -27,9 +28,9 @@ using circuits::AmplifierReport;
 using circuits::SpecRow;
 
 struct CheckOptions {
-  std::string amplifier, name = "ota", corner = "tt";
+  std::string amplifier, name = "ota", corner;
   std::vector<std::string> needs;
-  double temperature = 27.0;  // [deg C]
+  std::optional<double> temperature;  // [deg C]
   int magnitude_bits = 3;
   circuits::ReadPoint point;
 };
@@ -144,8 +145,8 @@ void check(const CommonOptions& common, const CheckOptions& o) {
   setup.circuit = settings.circuit;
   setup.point = o.point;
   setup.times = circuits::phase_times(neuron_program(settings), o.point, o.magnitude_bits);
-  setup.temperature = o.temperature;
-  setup.corner = o.corner;
+  setup.temperature = o.temperature.value_or(settings.temperature);
+  setup.corner = o.corner.empty() ? circuits::corner_name(settings.corner) : o.corner;
   TomlFile wanted = TomlFile::from_text("", "--need");
   for (const std::string& assignment : o.needs) wanted.set(assignment);
   AmplifierNeeds asked;
@@ -186,8 +187,8 @@ void add_neuron_check(CLI::App& neuron) {
   command->add_option("--job", a->common.config, "job (TOML) whose [calibrate] table gives circuit and control program; without it: defaults")->type_name("CONFIG");
   command->add_option("--set", a->common.set, "overrides a key of the job; repeatable")->type_name("KEY=VALUE")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_option("--need", o.needs, "overrides a limit, e.g. supply_current=\"15 uA\"; repeatable")->type_name("KEY=VALUE")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--temp", o.temperature, "degrees C")->check(CLI::Range(-55.0, 175.0))->capture_default_str();
-  command->add_option("--corner", o.corner, "corner of the transistors")->capture_default_str();
+  command->add_option("--temp", o.temperature, "degrees C; without it calibrate.temperature")->check(CLI::Range(-55.0, 175.0));
+  command->add_option("--corner", o.corner, "corner of the transistors; without it calibrate.corner");
   add_quantity(*command, "--v-read", o.point.v_read, "V", 1e-3, 1.0, "amplitude of the row drivers");
   add_quantity(*command, "--v-decrement", o.point.v_decrement, "V", 1e-4, 1.0, "charge decrement level");
   command->add_option("--max-code", o.point.max_code, "largest code")->check(CLI::Range(1, 4095))->capture_default_str();

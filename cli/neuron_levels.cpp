@@ -98,6 +98,8 @@ void levels(const CommonOptions& common, const LevelsOptions& o) {
       settings.circuit.wl_high = pair.high;
       validation::RunSettings run;
       run.ngspice.tolerance = settings.tolerance;
+      run.ngspice.temperature = settings.temperature;
+      run.transistors = circuits::transistors_at(settings.corner);
       run.workers = settings.workers;
       run.title = fmt::format("{} rows, word lines {:g} to {:g} V", rows, pair.low, pair.high);
       LevelsResult r = measure(inputs, validation::run_conversions(settings.circuit, program, inputs, run, cache));

@@ -115,11 +115,13 @@ void add_setup_options(CLI::App& command, SetupOptions& o) {
           "--preset", o.preset,
           "voltage on C_integ in place of a column, for programs with the parameter v_preset")
       ->type_name("V");
-  command.add_option("--corner", o.corner, "corner of the transistors: tt, ss, ff, sf, fs")
-      ->capture_default_str();
-  command.add_option("--temp", o.temperature, "degrees C")
-      ->check(CLI::Range(-55.0, 175.0))
-      ->capture_default_str();
+  command
+      .add_option("--corner", o.corner,
+                  "corner of the transistors: tt, ss, ff, sf, fs; without it calibrate.corner")
+      ->type_name("NAME");
+  command
+      .add_option("--temp", o.temperature, "degrees C; without it calibrate.temperature")
+      ->check(CLI::Range(-55.0, 175.0));
   command.add_option("--vdd", o.v_dd, "supply of amplifier, switches and latch")->type_name("V");
   command
       .add_option(
@@ -178,8 +180,8 @@ NeuronPoint neuron_point(const SetupOptions& o, const CommonOptions& common) {
     p.point = p.column->point;
   }
   apply_point_options(o, p.point);
-  p.corner = circuits::corner_of(o.corner);
-  p.temperature = o.temperature;
+  p.corner = o.corner.empty() ? settings.corner : circuits::corner_of(o.corner);
+  p.temperature = o.temperature.value_or(settings.temperature);
   p.lfsr = o.lfsr;
   p.die = o.die;
   p.seed = common.seed.value_or(settings.seed);
@@ -267,8 +269,8 @@ circuits::ConversionSetup setup_of(const NeuronPoint& p) {
   }
   setup.input.parameters = p.parameters;
   setup.input.lfsr = static_cast<std::uint32_t>(p.lfsr);
+  setup.transistors = circuits::transistors_at(p.corner);
   setup.transistors.amplifier = p.amplifier;
-  if (p.corner != circuits::Corner::tt) setup.transistors.models = circuits::card_text(p.corner);
   if (p.die) circuits::apply_mismatch(setup, {}, p.seed, static_cast<std::uint32_t>(*p.die));
   return setup;
 }

@@ -15,18 +15,16 @@ namespace mho::cli {
 
 // As given on the command line.
 struct SetupOptions {
-  std::string program, input, purpose = "validation", corner = "tt", amplifier;
+  std::string program, input, purpose = "validation", corner, amplifier;
   std::vector<std::string> parameters;                    // key=value
   std::string v_read, v_trim, v_decrement, preset, v_dd;  // quantities, empty: not given
   std::optional<int> rows, pulse_multiplier, max_code;
-  std::optional<double> tolerance;  // [1]
+  std::optional<double> tolerance, temperature;  // [1], [°C]
   std::optional<int> die;
   int index = 0, lfsr = 1;
-  double temperature = 27;  // [°C]
-  // Whether anything differs from the circuit that a calibration knows.
+  // Whether anything differs from what a calibration can be made for.
   bool moves_circuit() const {
-    return corner != "tt" || !amplifier.empty() || !parameters.empty() || !v_dd.empty() ||
-           temperature != 27 || lfsr != 1 || die;
+    return !amplifier.empty() || !parameters.empty() || !v_dd.empty() || lfsr != 1 || die;
   }
 };
 void add_setup_options(CLI::App& command, SetupOptions& options);

@@ -23,10 +23,10 @@ struct Limit {
 std::vector<Limit> limits(const validation::NeuronValidation& v) {
   const validation::ErrorSummary& u = v.all_unseen;
   std::vector<Limit> list{{"unseen conversions", static_cast<double>(u.conversions), 200, true},
-                          {"range of codes that random columns use [%]", 100 * v.random_columns.code_range_used, 80, true},
-                          {"integrated voltage, rms [LSB]", u.v_rms, 0.12, false},
+                          {"range of codes that random columns use [%]", 100 * v.random_columns.code_range_used, 100 * validation::limit_code_range, true},
+                          {"integrated voltage, rms [LSB]", u.v_rms, validation::limit_v_rms, false},
                           {"codes off by more than one", static_cast<double>(u.code_off_by_more), 0, false},
-                          {"equal codes where clear of a decision [%]", 100 * u.equal_share, 95, true},
+                          {"equal codes where clear of a decision [%]", 100 * u.equal_share, 100 * validation::limit_equal_share, true},
                           {"energy, total, rms [%]", 100 * u.energy_total_rms, 5, false},
                           // Below what learned surrogates reach: LASANA (Ho, Boyle, Liu, Gerstlauer, MLCAD 2025, arXiv:2507.10748, abstract) states 2, 7 and 8 %.
                           {"behaviour: integrated voltage, error/rms [%]", 100 * u.v_relative, 2, false},

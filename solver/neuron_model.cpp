@@ -40,7 +40,7 @@ double leakage(const NeuronModel& m, double line) {
 
 void to_json(Json& json, const NeuronModel& m) {
   json = Json{{"circuit", table_to_json(m.circuit)}, {"transistor", table_to_json(m.transistor)}, {"neuron", table_to_json(m.neuron)},
-              {"fall", table_to_json(m.fall)}, {"program", m.program},
+              {"fall", table_to_json(m.fall)}, {"program", m.program}, {"condition", Json{{"corner", m.corner}, {"temperature", quantity(m.temperature, "degC")}}},
               {"range", Json{{"rows", {m.min_rows, m.max_rows}}, {"v_read", quantity(m.max_v_read, "V")}, {"min_v_read", quantity(m.min_v_read, "V")},
                              {"v_decrement", Json{{"value", {m.min_v_decrement, m.max_v_decrement}}, {"unit", "V"}}}, {"v_integrated", quantity(m.max_abs_v_integrated, "V")}}}};
   if (m.rest) json["rest"] = Json{{"line", quantity(m.rest->line, "V")}, {"out", quantity(m.rest->out, "V")}};
@@ -54,6 +54,10 @@ void from_json(const Json& json, NeuronModel& m) {
   json.at("program").get_to(m.program);
   m.rest.reset();
   if (json.contains("rest")) m.rest = RestState{json["rest"].at("line").at("value").get<double>(), json["rest"].at("out").at("value").get<double>()};
+  if (json.contains("condition")) {  // files of older versions are of tt at 27 °C
+    json.at("condition").at("corner").get_to(m.corner);
+    m.temperature = json.at("condition").at("temperature").at("value").get<double>();
+  }
   const Json& range = json.at("range");
   m.min_rows = range.at("rows").at(0).get<double>();
   m.max_rows = range.at("rows").at(1).get<double>();
@@ -84,8 +88,8 @@ std::string outside_of_fit(const NeuronModel& model, const ModelUse& use) {
       if (use.circuit->*p.member != model.circuit.*p.member)
         add(fmt::format("{} {} (fit: {})", p.key, format_quantity(use.circuit->*p.member, p.unit), format_quantity(model.circuit.*p.member, p.unit)));
   if (use.program && *use.program != model.program) add("another control program than the fit's");
-  if (use.corner != "tt") add(fmt::format("corner {} (fit: tt)", use.corner));
-  if (use.temperature != 27) add(fmt::format("{:g} °C (fit: 27 °C)", use.temperature));
+  if (use.corner && *use.corner != model.corner) add(fmt::format("corner {} (fit: {})", *use.corner, model.corner));
+  if (use.temperature && *use.temperature != model.temperature) add(fmt::format("{:g} °C (fit: {:g} °C)", *use.temperature, model.temperature));
   return text.empty() ? "" : "the calibrated neuron is used outside of its fit: " + text;
 }
 

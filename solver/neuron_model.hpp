@@ -81,17 +81,19 @@ struct NeuronModel {
   FallParams fall;
   std::optional<RestState> rest;         // nothing: line and left plate start at their reference, the amplifier in balance
   std::string program;                   // text of the control program that the records were made with
+  std::string corner = "tt";             // process corner and …
+  double temperature = 27;               // [°C] … temperature of the records
   // Range of what the fit saw; using the model outside is reported (outside_of_fit), not refused. Zeros: not known.
   double min_rows = 0, max_rows = 0, min_v_read = 0, max_v_read = 0, min_v_decrement = 0, max_v_decrement = 0, max_abs_v_integrated = 0;
 };
 
-// How a calibrated neuron is used, as far as it is known; what is left empty is not looked at. Its fits saw nominal transistors at 27 °C.
+// How a calibrated neuron is used, as far as it is known; what is left empty is not looked at.
 struct ModelUse {
   std::vector<double> rows, v_read, v_decrement, v_integrated;  // [1], [V]
   const circuits::CircuitParams* circuit = nullptr;
   const std::string* program = nullptr;                         // text
-  std::string corner = "tt";
-  double temperature = 27;                                      // [°C]
+  std::optional<std::string> corner = std::nullopt;
+  std::optional<double> temperature = std::nullopt;             // [°C]
 };
 // What of a use lies outside of what the fit saw: one line with its values and the ranges, empty when nothing does. A plan comes near its ends but not onto them, so three hundredths of a
 // range beyond either end count as inside.

@@ -15,6 +15,7 @@ void read_summary(const Json& json, ErrorSummary& s) {
   json.at("energy_total_rms").get_to(s.energy_total_rms);
   // Files of older versions do not have these.
   s.v_relative = json.value("v_relative", 0.0);
+  s.undecided = json.value("undecided", 0);
   s.v_absolute_relative = json.value("v_absolute_relative", 0.0);
   s.energy_absolute_relative = json.value("energy_absolute_relative", 0.0);
   s.latency_absolute_relative = json.value("latency_absolute_relative", 0.0);
@@ -26,7 +27,7 @@ void read_summary(const Json& json, ErrorSummary& s) {
 void to_json(Json& json, const ErrorSummary& s) {
   json = Json{{"conversions", s.conversions}, {"v_rms", quantity(s.v_rms, "LSB")}, {"v_worst", quantity(s.v_worst, "LSB")},
               {"equal_share", s.equal_share}, {"clear", s.clear}, {"code_off_by_one", s.code_off_by_one},
-              {"code_off_by_more", s.code_off_by_more}, {"code_range_used", s.code_range_used}, {"v_relative", s.v_relative},
+              {"code_off_by_more", s.code_off_by_more}, {"undecided", s.undecided}, {"code_range_used", s.code_range_used}, {"v_relative", s.v_relative},
               {"v_absolute_relative", s.v_absolute_relative}, {"energy_total_rms", s.energy_total_rms}, {"energy_absolute_relative", s.energy_absolute_relative},
               {"latency_absolute_relative", s.latency_absolute_relative}};
   for (size_t c = 0; c < 6; ++c) json["energy_rms"][std::string(solver::component_names[c])] = s.energy_rms[c];

@@ -26,7 +26,7 @@ CacheKey key_of(const circuits::ConversionSetup& setup, const circuits::Conversi
 ConversionRuns run_conversions(const circuits::CircuitParams& circuit, const circuits::ControlProgram& program,
                                const std::vector<circuits::ColumnInput>& inputs, const RunSettings& settings, const Cache& cache) {
   std::vector<circuits::ConversionSetup> setups;
-  for (const circuits::ColumnInput& input : inputs) setups.push_back(circuits::column_setup(circuit, program, input));
+  for (const circuits::ColumnInput& input : inputs) setups.push_back(circuits::column_setup(circuit, program, input, settings.transistors));
   return run_conversions(setups, settings, cache);
 }
 
@@ -35,7 +35,7 @@ ConversionRuns find_conversions(const circuits::CircuitParams& circuit, const ci
   ConversionRuns runs;
   for (const circuits::ColumnInput& input : inputs) {
     runs.records.emplace_back();
-    if (const auto stored = cache.find("conversions", key_of(circuits::column_setup(circuit, program, input), settings.ngspice))) {
+    if (const auto stored = cache.find("conversions", key_of(circuits::column_setup(circuit, program, input, settings.transistors), settings.ngspice))) {
       runs.records.back() = Json::parse(*stored).get<circuits::ConversionRecord>();
       ++runs.from_cache;
     }

@@ -12,6 +12,7 @@ namespace mho::validation {
 struct RunSettings {
   circuits::ConversionOptions ngspice;
   std::vector<circuits::ConversionOptions> each;  // of every setup, in place of `ngspice`; empty: `ngspice` for all
+  circuits::Transistors transistors;  // of the columns that are given as inputs; a setup has its own
   int workers = 0;         // 0: all processors
   double timeout = 900.0;  // [s] per attempt
   int retries = 0;         // of a failed run, with the safer settings of circuits/spice/session.hpp

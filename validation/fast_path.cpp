@@ -110,6 +110,8 @@ ArrayValidation validate_array(const solver::NeuronModel& model, int rows, int c
 
   circuits::CircuitParams circuit = solver_model.circuit;
   std::vector<std::vector<double>> lines(static_cast<size_t>(vectors));
+  const circuits::ConversionOptions options{.tolerance = tolerance, .temperature = model.temperature};
+  const circuits::Transistors transistors = circuits::transistors_at(circuits::corner_of(model.corner));
   std::string failure;
   Progress progress("arrays in ngspice", lines.size());
   spice::run_in_workers(lines.size(), {2, 900.0}, [&](size_t k) {
@@ -121,7 +123,7 @@ ArrayValidation validate_array(const solver::NeuronModel& model, int rows, int c
       input.conductance.emplace_back();
       for (Eigen::Index j = 0; j < columns; ++j) input.conductance.back().push_back(g(i, j));
     }
-    return Json(circuits::settled_lines(session, circuit, input, tolerance)).dump();
+    return Json(circuits::settled_lines(session, circuit, input, options, transistors)).dump();
   }, [&](size_t k, spice::TaskOutcome outcome) {
     if (outcome.ok) lines[k] = Json::parse(outcome.result).get<std::vector<double>>();
     else failure = outcome.error;

@@ -57,6 +57,8 @@ FastSpeed measure_fast_speed(const solver::NeuronModel& model, std::uint64_t see
   const circuits::ControlProgram program = circuits::parse_control_program(model.program, "control program of the calibration");
   RunSettings once;
   once.ngspice.tolerance = 1e-4;
+  once.ngspice.temperature = model.temperature;
+  once.transistors = circuits::transistors_at(circuits::corner_of(model.corner));
   once.workers = 1;
   once.title = "a column in ngspice";
   const ConversionRuns run = run_conversions(model.circuit, program, {random_column(seed, 0, Purpose::bench, model.circuit, {.min_rows = n, .max_rows = n, .bits = bits})},

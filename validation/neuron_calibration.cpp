@@ -36,6 +36,8 @@ std::string program_path(const std::string& name) {
 RunSettings run_settings(const CalibrationSettings& s, const std::string& title, double tolerance) {
   RunSettings run;
   run.ngspice.tolerance = tolerance;
+  run.ngspice.temperature = s.temperature;
+  run.transistors = circuits::transistors_at(s.corner);
   run.workers = s.workers;
   run.title = title;
   return run;
@@ -80,6 +82,7 @@ class Comparison {
     }
     summary_.code_off_by_one += difference == 1;
     summary_.code_off_by_more += difference > 1;
+    summary_.undecided += truth.undecided;
     lowest_ = std::min(lowest_, static_cast<double>(truth.code) / input.point.max_code);
     highest_ = std::max(highest_, static_cast<double>(truth.code) / input.point.max_code);
     v_truth_.push_back(truth.v_integrated / unit);
@@ -148,11 +151,12 @@ std::vector<PhaseEnergy> phase_energies(const circuits::ControlProgram& program,
 // One unseen conversion in both forms, for the report.
 WaveformPair waveform_pair(const CalibrationSettings& s, const solver::NeuronModel& model, const circuits::ControlProgram& program, const ColumnInput& input) {
   WaveformPair pair;
+  const RunSettings run = run_settings(s, "", s.tolerance);
   std::string text;
   spice::run_in_workers(1, {1, 900.0}, [&](size_t) {
     spice::Session session;
     circuits::ConversionWaveform w;
-    const ConversionRecord r = circuits::run_conversion(session, s.circuit, program, input, {s.tolerance, 2e-9}, &w);
+    const ConversionRecord r = circuits::run_conversion(session, circuits::column_setup(s.circuit, program, input, run.transistors), run.ngspice, &w);
     return Json{{"t", w.t}, {"out", w.v_out}, {"line", w.v_line}, {"code", r.code}}.dump();
   }, [&](size_t, spice::TaskOutcome outcome) { text = outcome.result; });
   if (text.empty()) return pair;
@@ -174,14 +178,6 @@ WaveformPair waveform_pair(const CalibrationSettings& s, const solver::NeuronMod
   return pair;
 }
 
-CacheKey calibration_key(const CalibrationSettings& s, const std::string& program_text) {
-  CacheKey key("calibration 9");  // raised whenever the fit computes something else from the same conversions
-  for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
-  key.add("netlist", circuits::subcircuit_text()).add("program", program_text).add("seed", static_cast<std::int64_t>(s.seed));
-  key.add("lines", std::int64_t{s.line_runs}).add("line program", read_text_file(data_path(line_program))).add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("options", circuits::ngspice_options(run_settings(s, "", s.tolerance).ngspice));
-  return key;
-}
-
 }  // namespace
 
 CalibrationSettings read_calibration_settings(TomlFile& file, const std::string& prefix) {
@@ -193,9 +189,26 @@ CalibrationSettings read_calibration_settings(TomlFile& file, const std::string&
   s.fit_conversions = static_cast<int>(file.integer(key("fit_conversions"), s.fit_conversions, 8, 100000));
   s.unseen_conversions = static_cast<int>(file.integer(key("unseen_conversions"), s.unseen_conversions, 2, 100000));
   s.tolerance = file.number(key("tolerance"), s.tolerance, "1", 1e-7, 1e-3);
+  s.temperature = file.number(key("temperature"), s.temperature, "1", -55.0, 175.0);
+  std::vector<std::string> corners;
+  for (const circuits::Corner c : circuits::all_corners) corners.emplace_back(circuits::corner_name(c));
+  s.corner = circuits::corner_of(file.choice(key("corner"), corners.front(), corners));
   s.workers = static_cast<int>(file.integer(key("workers"), s.workers, 1, 1024));
   file.read(key("circuit"), s.circuit);
   return s;
+}
+
+std::string doubts(const Calibration& c) {
+  std::string text;
+  const auto add = [&](const std::string& item) { text += (text.empty() ? "" : "; ") + item; };
+  const ErrorSummary& u = c.unseen;
+  if (!(u.v_rms <= limit_v_rms)) add(fmt::format("integrated voltage of unseen conversions {:.3f} LSB rms, at most {:g}", u.v_rms, limit_v_rms));
+  if (u.equal_share < limit_equal_share) add(fmt::format("{:.1f} % of their clear codes equal, at least {:g} %", 100 * u.equal_share, 100 * limit_equal_share));
+  if (u.code_off_by_more > 0) add(fmt::format("{} of their codes off by more than one", u.code_off_by_more));
+  if (c.fitted.code_range_used < limit_code_range)
+    add(fmt::format("the conversions of the fit use {:.1f} % of the codes, at least {:g} %: the circuit may not convert", 100 * c.fitted.code_range_used, 100 * limit_code_range));
+  if (const int undecided = c.fitted.undecided + u.undecided; undecided > 0) add(fmt::format("the latch left {} comparisons undecided", undecided));
+  return text.empty() ? text : fmt::format("the calibration at {}, {:g} °C, is not sound: {}", c.neuron.corner, c.neuron.temperature, text);
 }
 
 std::vector<PlannedRuns> planned_runs(const CalibrationSettings& s) {
@@ -216,8 +229,18 @@ std::vector<PlannedRuns> planned_runs(const CalibrationSettings& s) {
   return {std::move(lines), std::move(fit), std::move(unseen)};
 }
 
+CacheKey calibration_key(const CalibrationSettings& s) {
+  // What a run reads of temperature and corner is in its options and its netlist.
+  const RunSettings run = run_settings(s, "", s.tolerance);
+  CacheKey key("calibration 9");  // raised whenever the fit computes something else from the same conversions
+  for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
+  key.add("netlist", circuits::subcircuit_text(run.transistors)).add("program", read_text_file(program_path(s.program))).add("seed", static_cast<std::int64_t>(s.seed));
+  key.add("lines", std::int64_t{s.line_runs}).add("line program", read_text_file(data_path(line_program))).add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("options", circuits::ngspice_options(run.ngspice));
+  return key;
+}
+
 std::optional<Calibration> find_calibration(const CalibrationSettings& s, const Cache& cache) {
-  const auto stored = cache.find("calibrations", calibration_key(s, read_text_file(program_path(s.program))));
+  const auto stored = cache.find("calibrations", calibration_key(s));
   if (!stored) return std::nullopt;
   try {
     Calibration result = Json::parse(*stored).get<Calibration>();
@@ -235,7 +258,7 @@ Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   const circuits::ControlProgram program = circuits::read_control_program(path);
   solver::check_modelled(program);
   if (auto stored = find_calibration(s, cache)) return *std::move(stored);
-  const CacheKey key = calibration_key(s, text);
+  const CacheKey key = calibration_key(s);
   Calibration result;
   const std::vector<PlannedRuns> planned = planned_runs(s);
   std::vector<CalibrationData> done;
@@ -246,6 +269,8 @@ Calibration calibrate(const CalibrationSettings& s, const Cache& cache) {
   solver::NeuronModel start;
   start.circuit = s.circuit;
   start.program = text;
+  start.corner = circuits::corner_name(s.corner);
+  start.temperature = s.temperature;
   solver::CalibrationOptions options;
   options.threads = s.workers;
   options.cache = &cache;

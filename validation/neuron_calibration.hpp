@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "circuits/control_program.hpp"
+#include "circuits/model_card.hpp"
 #include "core/cache.hpp"
 #include "core/toml_file.hpp"
 #include "solver/calibrate.hpp"
@@ -25,9 +26,11 @@ struct CalibrationSettings {
   int fit_conversions = 32;      // ngspice conversions that the fit sees
   int unseen_conversions = 16;   // and that only judge it
   double tolerance = 1e-5;       // [1] reltol of ngspice
+  double temperature = 27;       // [°C] of every run, −55 to 175
+  circuits::Corner corner = circuits::Corner::tt;
   int workers = 2;               // processes
 };
-// Keys below `prefix` ("calibrate"): program, seed, line_runs, fit_conversions, unseen_conversions, tolerance, and the table `circuit` with CircuitParams.
+// Keys below `prefix` ("calibrate"): program, seed, line_runs, fit_conversions, unseen_conversions, tolerance, temperature, corner, workers, and the table `circuit` with CircuitParams.
 CalibrationSettings read_calibration_settings(TomlFile& file, const std::string& prefix);
 
 // Error of the model on a set of conversions.
@@ -37,6 +40,7 @@ struct ErrorSummary {
   double equal_share = 0;               // of those whose ngspice residue is more than 0.15 LSB from a decision
   int clear = 0;                        // how many those are
   int code_off_by_one = 0, code_off_by_more = 0;
+  int undecided = 0;                    // comparisons of ngspice that its latch did not decide in time
   double code_range_used = 0;           // (largest − smallest code)/(2 max_code)
   double v_relative = 0;                // [1] rms error of the integrated voltage over its rms
   double v_absolute_relative = 0;       // [1] mean of |error/integrated voltage| where that is at least one LSB
@@ -76,6 +80,14 @@ void from_json(const Json& json, PhaseEnergy& energy);
 void to_json(Json& json, const Calibration& calibration);
 void from_json(const Json& json, Calibration& calibration);
 
+// Limits on unseen conversions.
+inline constexpr double limit_v_rms = 0.12;       // [LSB] integrated voltage
+inline constexpr double limit_equal_share = 0.95; // [1] equal codes of those that are clear of a decision
+inline constexpr double limit_code_range = 0.8;   // [1] range of codes that random columns use
+// One line on what speaks against a calibration at its condition: the limits that it misses and comparisons that the latch did not decide; empty when nothing does. A circuit that does not convert
+// can be followed closely, so the range of codes counts as well as the error.
+std::string doubts(const Calibration& calibration);
+
 // One set of ngspice runs that a calibration wants, and where its runs lie on the axes of the plan when these fill them on purpose.
 struct PlannedRuns {
   std::string name;
@@ -88,6 +100,8 @@ struct PlannedRuns {
 // Pulses of the word lines, conversions to fit and conversions that judge.
 std::vector<PlannedRuns> planned_runs(const CalibrationSettings& settings);
 
+// What a calibration is kept under in the cache.
+CacheKey calibration_key(const CalibrationSettings& settings);
 // Runs (or takes from the cache) everything that step "calibrate" needs. Progress on stderr. Throws NumericalError when more than a tenth of the conversions fail.
 Calibration calibrate(const CalibrationSettings& settings, const Cache& cache);
 // The same from the cache alone; empty when these settings have not been calibrated.

@@ -7,7 +7,7 @@
 namespace mho::job {
 
 std::string calibration_table(const validation::Calibration& c) {
-  std::string text = fmt::format("{:<58}{:>10}{:>10}\n", "behavioural neuron against ngspice", "fit", "unseen");
+  std::string text = fmt::format("{:<58}{:>10}{:>10}\n", fmt::format("behavioural neuron against ngspice, {}, {:g} °C", c.neuron.corner, c.neuron.temperature), "fit", "unseen");
   const auto row = [&](const std::string& what, double fit, double unseen, int digits) {
     text += fmt::format("{:<58}{:>10.{}f}{:>10.{}f}\n", what, fit, digits, unseen, digits);
   };
@@ -18,6 +18,8 @@ std::string calibration_table(const validation::Calibration& c) {
   row("equal codes where the residue is clear of a decision [%]", 100 * f.equal_share, 100 * u.equal_share, 1);
   row("codes off by one", f.code_off_by_one, u.code_off_by_one, 0);
   row("codes off by more", f.code_off_by_more, u.code_off_by_more, 0);
+  row("range of codes used [%]", 100 * f.code_range_used, 100 * u.code_range_used, 1);
+  row("comparisons that the latch left undecided", f.undecided, u.undecided, 0);
   row("energy, total, rms [%]", 100 * f.energy_total_rms, 100 * u.energy_total_rms, 2);
   for (size_t i = 0; i < solver::component_names.size(); ++i)
     row(fmt::format("energy, {}, rms [%]", solver::component_names[i]), 100 * f.energy_rms[i], 100 * u.energy_rms[i], 2);
@@ -31,6 +33,7 @@ std::string calibration_table(const validation::Calibration& c) {
     for (const double joule : p.joule) text += fmt::format("{:>12.2f}", 1e15 * joule);
     text += "\n";
   }
+  if (const std::string doubts = validation::doubts(c); !doubts.empty()) text += doubts + "\n";
   if (!c.failures.empty()) text += fmt::format("{} conversions did not finish; the first: {}\n", c.failures.size(), c.failures.front());
   return text;
 }

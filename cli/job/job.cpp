@@ -24,8 +24,11 @@ void add_images(CacheKey& key, const chip::ImageSet& images, bool labels) {
 }
 
 // One line on stderr when layers use the neuron where its fit saw nothing.
-void warn_outside(const solver::NeuronModel& model, const chip::Network& network, const chip::ChipConfig& config, const std::vector<chip::PointChoice>& points) {
+void warn_outside(const solver::NeuronModel& model, const chip::Network& network, const chip::ChipConfig& config, const std::vector<chip::PointChoice>& points,
+                  const validation::CalibrationSettings& at) {
   solver::ModelUse use;
+  use.corner = circuits::corner_name(at.corner);
+  use.temperature = at.temperature;
   for (const chip::MappedBlock& block : chip::map_network(network.matrices(), config, chip::no_bad_rows(config)).blocks) use.rows.push_back(block.physical_rows());
   for (const chip::PointChoice& p : points) {
     use.v_read.push_back(p.point.v_read);
@@ -99,6 +102,7 @@ const validation::Calibration& Job::calibration() {
   Timer timer(*this, "calibrate");
   validation::Calibration calibrated = validation::calibrate(config_.calibrate, cache_);
   timer.from_cache = calibrated.from_cache;
+  if (const std::string text = validation::doubts(calibrated); !text.empty()) fmt::print(stderr, "mho: warning: {}\n", text);
   use(std::move(calibrated));
   return *calibration_;
 }
@@ -107,6 +111,7 @@ void Job::use(validation::Calibration calibration) {
   calibration_ = std::move(calibration);
   Json neuron;
   solver::to_json(neuron, calibration_->neuron);
+  if (calibration_->neuron.corner == "tt" && calibration_->neuron.temperature == 27) neuron.erase("condition");  // so that results from before there were others stay valid
   neuron_text_ = neuron.dump();
 }
 
@@ -156,7 +161,7 @@ const std::vector<chip::PointChoice>& Job::points() {
     *points_ = chip::choose_points_on(net, config_.chip, images, make_core, line_trim(), threads());
     cache_.store("points", key, to_text(*points_));
   }
-  if (config_.core == CoreKind::calibrated) warn_outside(calibration().neuron, net, config_.chip, *points_);
+  if (config_.core == CoreKind::calibrated) warn_outside(calibration().neuron, net, config_.chip, *points_, config_.calibrate);
   return *points_;
 }
 
