@@ -109,6 +109,8 @@ TEST_CASE("unknown keys, wrong values and wrong units are refused with file, lin
   check_refused(scratch, "run " + job + out + " --set mapping.g_max='\"40 V\"'", 2, {"neurram.toml", "mapping.g_max", "quantity in S"});
   check_refused(scratch, "run " + job + out + " --set mapping.g_maxx=1", 2, {"mapping.g_maxx", "nearest known one is mapping.g_max"});
   check_refused(scratch, "run " + job + out + " --set nonsense", 2, {"nonsense", "key=value"});
+  check_refused(scratch, "run " + job + out + " --set calibrate.corner=slow", 2, {"calibrate.corner", "tt, ss, ff, sf, fs"});
+  check_refused(scratch, "run " + job + out + " --set calibrate.temperature=-60", 2, {"calibrate.temperature", "outside -55 to 175"});
   check_refused(scratch, "run " + job + out + " --set calibrate.circuit.v_dd='\"9 V\"'", 2, {"calibrate.circuit.v_dd", "outside 1.2 V to 2.5 V"});
 }
 

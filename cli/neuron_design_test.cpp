@@ -57,7 +57,8 @@ TEST_CASE("what is named wrongly is one line with status 2") {
   complains("simulate --corner typical", "there are tt, ss, ff, sf, fs");
   complains("simulate --preset 0.1", "no parameter v_preset");
   complains("simulate --program preset_unary --input x.json", "reads no column");
-  complains("simulate --form ode --temp 85", "calibrated circuit");
+  complains("simulate --form ode --vdd \"1.7 V\"", "calibrated circuit");
+  complains("simulate --set calibrate.corner=slow", "calibrate.corner: \"slow\" is not one of tt, ss");
   complains("simulate --vdd \"3 V\"", "--vdd is 3 V, outside 1.2 to 2.5 V");
   complains("simulate --amplifier none.sub", "none.sub");
   complains("modes nothing", "shipped are");
@@ -112,6 +113,18 @@ TEST_CASE("temperature, corner and supply of a sweep each make a run of their ow
   std::sort(energy.begin(), energy.end());
   REQUIRE(energy.size() == 4);
   for (size_t i = 1; i < 4; ++i) CHECK(energy[i] > energy[i - 1] * 1.0001);
+}
+
+TEST_CASE("corner and temperature of a job hold where the command line gives none") {
+  const Scratch s;
+  const std::string run = "simulate --program preset_unary --max-code 1 --preset \"5 mV\" --tolerance 1e-4 ";
+  const Json of_job = s.json(run + "--set calibrate.corner=ff --set calibrate.temperature=85"),
+             given = s.json(run + "--corner ff --temp 85"),
+             both = s.json(run + "--corner ff --temp 85 --set calibrate.corner=ss");
+  CHECK(of_job.at("corner") == "ff");
+  CHECK(value(of_job.at("temperature")) == 85);
+  CHECK(of_job.at("ngspice").at("energy") == given.at("ngspice").at("energy"));
+  CHECK(both.at("ngspice").at("energy") == given.at("ngspice").at("energy"));
 }
 
 TEST_CASE(

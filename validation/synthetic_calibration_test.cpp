@@ -190,7 +190,7 @@ TEST_CASE("standard errors cover the true parameters at the expected rate, those
   CHECK(together.independent < together.jackknife - 0.08);
 }
 
-TEST_CASE("a stage of the calibration is fitted again only when something that it reads has changed; its errors and draws") {
+TEST_CASE("a stage of the calibration is fitted again only when something that it reads has changed, with its errors and draws") {
   const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("mho_stages_" + std::to_string(getpid()));
   const Cache cache(folder.string());
   const solver::NeuronModel truth = solver::test::default_model();

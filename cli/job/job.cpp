@@ -111,7 +111,7 @@ void Job::use(validation::Calibration calibration) {
   calibration_ = std::move(calibration);
   Json neuron;
   solver::to_json(neuron, calibration_->neuron);
-  if (calibration_->neuron.corner == "tt" && calibration_->neuron.temperature == 27) neuron.erase("condition");  // so that results from before there were others stay valid
+  if (calibration_->neuron.corner == "tt" && calibration_->neuron.temperature == 27) neuron.erase("condition");  // keys at the default are those of models without one
   neuron_text_ = neuron.dump();
 }
 
