@@ -78,7 +78,7 @@ TEST_CASE("bad input of mho device is one line with status 2") {
   complains("relax --times '1 s,1 s'", "--times");
 }
 
-TEST_CASE("mho device fit: the shipped example converges and leaves a card that loads; a bad measurement is one line") {
+TEST_CASE("mho device fit: the shipped example converges and leaves a card that loads, a bad measurement is one line") {
   const Scratch s;
   const std::string root = MHO_SOURCE_DIR;
   const auto fit = s.mho(fmt::format("device fit stanford_gap {0}/examples/device_fit/sweeps.csv --card {0}/devices/params/stanford_2016_e.toml --free g0,v0,gamma0_set --starts 4 --out {1}", root, s.path("fit")));

@@ -39,7 +39,7 @@ TEST_CASE("an unknown key is an error that names line and nearest key") {
   }
 }
 
-TEST_CASE("a value out of range or of the wrong kind is an error; --set overrides") {
+TEST_CASE("a value out of range or of the wrong kind is an error, --set overrides") {
   TomlFile file = TomlFile::from_text("v = \"3 V\"\nn = 2.5\n", "x.toml");
   CHECK_THROWS_AS(file.number("v", 0.1, "V", 0, 1), ConfigError);
   CHECK_THROWS_AS(file.integer("n", 1, 0, 10), ConfigError);

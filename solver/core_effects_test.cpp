@@ -228,7 +228,7 @@ TEST_CASE("supplies that cores share: loads and lines are those of ohmic network
   CHECK(std::sqrt(effect / signal) > 0.02);
 }
 
-TEST_CASE("supplies without drop change no bit; with drop the batch does not either, voltages follow and the core takes less energy") {
+TEST_CASE("supplies without drop change no bit, with drop the batch does not either, voltages follow and the core takes less energy") {
   const MatrixXd g = differential_cells(22, 48, 24);
   const auto levels = signed_inputs(23, 48, 100, 2);
   const FastCore core(model_with_drivers(200.0), g, at, 2, {.r_bl = 1.0, .r_sl = 1.0, .cell_current = test::sinh_current, .sigma = 0.02 * g});

@@ -95,7 +95,7 @@ TEST_CASE("each coefficient belongs to one count: the energy of that count alone
   }
 }
 
-TEST_CASE("a model read back from its JSON text is the same model; a file without a coefficient is refused") {
+TEST_CASE("a model read back from its JSON text is the same model, a file without a coefficient is refused") {
   const EnergyModel model = random_model();
   const std::string text = Json(model).dump();
   const EnergyModel back = Json::parse(text).get<EnergyModel>();

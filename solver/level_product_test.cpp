@@ -213,7 +213,7 @@ TEST_CASE("an input's sums do not depend on the batch around it, nor on threads"
     }
 }
 
-TEST_CASE("opposite levels give opposite sums and the same active ones; active is up plus down") {
+TEST_CASE("opposite levels give opposite sums and the same active ones, active is up plus down") {
   const LevelMatrix l = levels_of(77, 9), opposite = -l;
   LevelMatrix up = l.cwiseMax(LevelMatrix::Zero(77, 9)), down = opposite.cwiseMax(LevelMatrix::Zero(77, 9));
   for (const int parts : {1, 2}) {

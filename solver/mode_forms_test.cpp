@@ -143,7 +143,7 @@ TEST_CASE("spikes are those of the ODE form over leaks, thresholds and rests") {
   }
 }
 
-TEST_CASE("staircases rise; ReLU is the positive part of the unary one, tanh and sigmoid are counted from it") {
+TEST_CASE("staircases rise, ReLU is the positive part of the unary one, tanh and sigmoid are counted from it") {
   const NeuronModel model = model_with_errors();
   const auto stairs = [&](const char* name) { return ModeForm(model, circuits::named_program(name), point_of(), {}).staircase(); };
   const auto at = [](const ModeForm::Staircase& s, float v) { return s.code[static_cast<size_t>(std::upper_bound(s.edge.begin(), s.edge.end(), v) - s.edge.begin())]; };

@@ -35,7 +35,7 @@ std::vector<double> at_steps(const circuits::ControlProgram& program, const circ
 
 }  // namespace
 
-TEST_CASE("each sample adds C_sample/C_integ times the sampled line above its reference; the line keeps its charge less that of C_sample") {
+TEST_CASE("each sample adds C_sample/C_integ times the sampled line above its reference, the line keeps its charge less that of C_sample") {
   NeuronModel model = test::quiet_model();
   model.neuron.g_out = 1e-9;
   const circuits::ControlProgram program = test::program_of(model);
@@ -247,7 +247,7 @@ TEST_CASE("a driven line adds C_sample/C_integ of its own voltage at every sampl
   CHECK_THROWS_WITH_AS(simulate_conversion(model, program, in, given), doctest::Contains("1 line currents for 2 bits"), Error);
 }
 
-TEST_CASE("opening and closing iso and int leaves the charge of C_integ; its injection is that charge over C_integ") {
+TEST_CASE("opening and closing iso and int leaves the charge of C_integ, its injection is that charge over C_integ") {
   NeuronModel model = test::quiet_model();
   model.neuron.c_b = 5e-15;
   const circuits::ControlProgram program = circuits::parse_control_program(R"(

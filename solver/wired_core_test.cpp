@@ -24,7 +24,7 @@ double rms_of(const MatrixXf& a) { return a.cast<double>().norm() / std::sqrt(st
 
 }  // namespace
 
-TEST_CASE("lines follow the whole network with wires and bent cells; each switched off, what is left") {
+TEST_CASE("lines follow the whole network with wires and bent cells, each switched off, what is left") {
   const MatrixXd g = differential_cells(1, 64, 48);
   const auto levels = signed_inputs(2, 64, 40, 1);
   const OddLaw law = fit_odd_law(g, sinh_current, 0.45);
@@ -83,7 +83,7 @@ TEST_CASE("mean and variance of read noise are those of cells drawn one by one")
   }
 }
 
-TEST_CASE("noise comes from seed, input number and column alone, whatever the batch; its spread is the printed one") {
+TEST_CASE("noise comes from seed, input number and column alone, whatever the batch, its spread is the printed one") {
   const MatrixXd g = differential_cells(6, 32, 37), sigma = 0.05 * g;
   const auto levels = signed_inputs(7, 32, 150, 3);
   const WiredCore core(fit_odd_law(g, sinh_current, 0.45), sigma, {0.5, 0.5, 200.0}, 0.3), still(fit_odd_law(g, sinh_current, 0.45), {}, {0.5, 0.5, 200.0}, 0.3);

@@ -46,7 +46,7 @@ chip::ImageSet shipped_training_images() {
 
 }  // namespace
 
-TEST_CASE("two runs, and a run stopped and resumed, write the same bytes; chance is beaten") {
+TEST_CASE("two runs, and a run stopped and resumed, write the same bytes, chance is beaten") {
   const TemporaryFolder folder;
   const chip::ImageSet images = shipped_training_images();
   const TrainingOptions options = small_options();
