@@ -18,7 +18,7 @@ namespace {
 
 // What a stage of the calibration starts from and reads, as the key of its result.
 CacheKey stage_key(std::string_view name, const NeuronModel& start, const CalibrationOptions& options) {
-  CacheKey key("calibration stage 2");  // raised whenever a stage computes something else from the same records
+  CacheKey key("calibration stage 3");  // raised whenever a stage computes something else from the same records
   key.add("stage", name).add("iterations", std::int64_t{options.max_iterations}).add("line prior", options.line_prior);
   for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, start.circuit.*p.member);
   return key;

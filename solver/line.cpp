@@ -41,7 +41,11 @@ LineCurrent line_current(const NeuronModel& model, std::span<const double> condu
     for (size_t i = 0; i < conductance.size(); ++i)
       current[static_cast<size_t>(p + 1)] +=
           cell_current(model.transistor, model.circuit.r_driver, conductance[i], levels[i] * v_read, centre + p * half);
-  return {centre, current[1], (current[2] - current[0]) / (2 * half), (current[2] - 2 * current[1] + current[0]) / (2 * half * half)};
+  LineCurrent line{centre, current[1], (current[2] - current[0]) / (2 * half), (current[2] - 2 * current[1] + current[0]) / (2 * half * half)};
+  const double vertex = -0.5 * line.c1 / line.c2;
+  if (line.c1 < 0.0 && vertex > 0.0) line.high = vertex;
+  if (line.c1 < 0.0 && vertex < 0.0) line.low = vertex;
+  return line;
 }
 
 }  // namespace mho::solver

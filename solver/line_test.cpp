@@ -102,6 +102,19 @@ TEST_CASE("with transistors that are shorts the line settles to the conductance-
   CHECK(driven_line(model, in.conductance, in.levels[0], 0.3, 0.0, tau) == doctest::Approx(settled * (1 - std::exp(-1.0))).scale(1e-30).epsilon(1e-3));
 }
 
+TEST_CASE("a line that starts beyond pinch-off comes down to the same voltage as one from below") {
+  // A cell to +0.5 V beside many at -0.5 V: with weak transistors pinched off at VREF the parabola through the line's own range has its other root below the start.
+  NeuronModel model = test::quiet_model();
+  model.transistor = {.beta = 5e-5, .v_pinch = 0.0, .theta = 0.2};
+  const std::vector<double> cells(16, 40e-6);
+  std::vector<std::int8_t> levels(16, -1);
+  levels[0] = 1;
+  const LineCurrent current = line_current(model, cells, levels, 0.5);
+  REQUIRE(-current.c1 / current.c2 < 2.0);  // where it would run away from
+  const double below = driven_line(model, cells, levels, 0.5, -0.6, 1e-6), above = driven_line(model, cells, levels, 0.5, current.centre + 2.0, 1e-6);
+  CHECK(above == doctest::Approx(below).epsilon(1e-6));
+}
+
 TEST_CASE("least squares finds the parameters of a known function, also from two threads, and says when it cannot") {
   const Eigen::VectorXd truth{{2.0, -0.7, 0.3}};
   const auto value = [](const Eigen::VectorXd& x, double t) { return x[0] * std::exp(x[1] * t) + x[2]; };

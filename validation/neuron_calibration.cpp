@@ -232,7 +232,7 @@ std::vector<PlannedRuns> planned_runs(const CalibrationSettings& s) {
 CacheKey calibration_key(const CalibrationSettings& s) {
   // What a run reads of temperature and corner is in its options and its netlist.
   const RunSettings run = run_settings(s, "", s.tolerance);
-  CacheKey key("calibration 9");  // raised whenever the fit computes something else from the same conversions
+  CacheKey key("calibration 10");  // raised whenever the fit computes something else from the same conversions
   for (const auto& p : ParameterTable<circuits::CircuitParams>::table) key.add(p.key, s.circuit.*p.member);
   key.add("netlist", circuits::subcircuit_text(run.transistors)).add("program", read_text_file(program_path(s.program))).add("seed", static_cast<std::int64_t>(s.seed));
   key.add("lines", std::int64_t{s.line_runs}).add("line program", read_text_file(data_path(line_program))).add("fit", std::int64_t{s.fit_conversions}).add("unseen", std::int64_t{s.unseen_conversions}).add("options", circuits::ngspice_options(run.ngspice));
