@@ -141,6 +141,20 @@ double ReadNoise::variance_in_record(double t) const {
   });
 }
 
+double ReadNoise::conductance_below(double rate) const {
+  // The mean of the others: e^(σ²/2) of a process, 1 + a π of a trap.
+  double exponent = level_, factor = 1.0;
+  for (size_t i = 0; i < x_.size(); ++i) exponent += rates_[i] < rate ? x_[i] : 0.5 * each_;
+  for (const Trap& trap : traps_)
+    factor *= trap.rate < rate ? (trap.high ? 1.0 + trap.amplitude : 1.0)
+                               : 1.0 + trap.amplitude * trap.occupancy;
+  return factor * std::exp(exponent);
+}
+
+double ReadNoise::variance_above(double rate) const {
+  return sum([&](double v, double of_process) { return of_process < rate ? 0.0 : v; });
+}
+
 ReadNoiseParams load_read_noise(const std::string& path) {
   TomlFile file(path);
   ReadNoiseParams p;

@@ -79,6 +79,11 @@ class ReadNoise {
   double variance() const;
   double variance_in_band(double f1, double f2) const;
   double variance_in_record(double t) const;
+  // Where reads are further apart than 1/rate [s]: what is left of G(t) when processes and traps
+  // that forget within that time are at their mean [S], and the variance of G/g that those have
+  // from read to read [1], to first order.
+  double conductance_below(double rate) const;
+  double variance_above(double rate) const;
   size_t processes() const { return rates_.size(); }
   size_t trap_count() const { return traps_.size(); }
 
