@@ -77,6 +77,7 @@ ArrayXd voltages_of_row(const ArrayXd& g, double v, double r_driver, double r_bl
 
 void check(const CoreEffects& effects, Index rows, Index columns) {
   if (!(effects.r_bl >= 0.0 && effects.r_sl >= 0.0 && std::isfinite(effects.r_bl) && std::isfinite(effects.r_sl))) throw Error("core: wires want a resistance of 0 or more");
+  if (!(effects.v_noise >= 0.0 && std::isfinite(effects.v_noise))) throw Error("core: v_noise wants 0 or more volts");
   const MatrixXd& sigma = effects.sigma;
   if (sigma.size() > 0 && (sigma.rows() != rows || sigma.cols() != columns || !(sigma.array() >= 0.0).all() || !sigma.allFinite()))
     throw Error("core: read noise wants one standard deviation of at least 0 for each cell");

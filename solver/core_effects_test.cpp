@@ -187,6 +187,26 @@ TEST_CASE("noise of integrated voltages comes from seed, input, bit and column a
   CHECK(one != all);
 }
 
+TEST_CASE("noise of the circuit: its own spread, beside read noise the root of both squares, and kT/C grows with the samples") {
+  const MatrixXd g = differential_cells(24, 32, 24), sigma = 0.05 * g;
+  const NeuronModel model = model_with_drivers(200.0);
+  const auto levels = signed_inputs(25, 32, 200, 2);
+  FastCore::Workspace workspace;
+  MatrixXf quiet;
+  FastCore(model, g, at, 2).integrate(levels, workspace, quiet);
+  const auto square = [&](const CoreEffects& effects, std::uint64_t seed) {
+    MatrixXf v;
+    FastCore(model, g, at, 2, effects).integrate(levels, workspace, v, nullptr, {.seed = seed});
+    return (v - quiet).cast<double>().array().square().mean();
+  };
+  const double own = square({.v_noise = 1e-3}, 1), read = square({.sigma = sigma}, 2), both = square({.sigma = sigma, .v_noise = 1e-3}, 3), spread = 4.0 * std::sqrt(2.0 / 4800.0);
+  CHECK(own == doctest::Approx(1e-6).epsilon(spread).scale(1e-30));
+  CHECK(both == doctest::Approx(own + read).epsilon(2.0 * spread).scale(1e-30));
+  const double few = sampling_noise(model, at, 1), many = sampling_noise(model, at, 3);
+  CHECK(few == doctest::Approx(std::sqrt(1.380649e-23 * (model.temperature + 273.15) * model.circuit.c_sample) / model.circuit.c_integ).epsilon(1e-9).scale(1e-30));
+  CHECK(many == doctest::Approx(std::sqrt(7.0) * few).epsilon(1e-9).scale(1e-30));
+}
+
 TEST_CASE("supplies that cores share: loads and lines are those of ohmic networks, also where more rows are up than down") {
   const double ohm = 200.0, source = 2.0, step = 1.0;
   const NeuronModel model = model_with_drivers(ohm);
@@ -254,6 +274,7 @@ TEST_CASE("bad wires, noise and cells are refused") {
   const MatrixXd g = differential_cells(10, 4, 4);
   const NeuronModel model = model_with_drivers(200.0);
   CHECK_THROWS_WITH_AS(FastCore(model, g, at, 1, {.r_bl = -1.0}), doctest::Contains("wires"), Error);
+  CHECK_THROWS_WITH_AS(FastCore(model, g, at, 1, {.v_noise = -1.0}), doctest::Contains("v_noise"), Error);
   CHECK_THROWS_WITH_AS(FastCore(model, g, at, 1, {.sigma = MatrixXd::Zero(3, 4)}), doctest::Contains("read noise"), Error);
   CHECK_THROWS_WITH_AS(FastCore(model, g, at, 1, {.cell_current = [](double siemens, double v) { return -siemens * v; }}), doctest::Contains("does not rise"), Error);
 }

@@ -95,7 +95,9 @@ FastCore::Workspace& FastCore::Workspace::operator=(Workspace&&) noexcept = defa
 struct FastCore::State {
   OperatingPoint point;
   int bits = 0;
-  bool noise = false;
+  bool read_noise = false;
+  float v_noise = 0;  // [V]
+  bool noise() const { return read_noise || v_noise > 0.0f; }
   Index rows = 0, columns = 0;
   double lsb = 0, t_on = 0, c_line = 0, c_bl = 0, v_ref = 0;
   double reach = 0.7, line_span = 0.48;  // [V] range that the maps are used in: a fifth beyond where they were made
@@ -177,7 +179,8 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   s.code = CodeTable(up, down);
   state_ = std::move(state);
   calibrate_decoder(conductance);
-  state_->noise = effects.sigma.size() > 0;
+  state_->read_noise = effects.sigma.size() > 0;
+  state_->v_noise = static_cast<float>(effects.v_noise);
 }
 
 // Digital normalisation and the voltages that codes stand for.
@@ -299,7 +302,7 @@ void FastCore::settled_lines(const LevelMatrix& level, Workspace& workspace, Mat
   if (variance) variance->setZero(s.columns, level.cols());
   for (Index first = 0; first < level.cols(); first += tile) {
     const Index count = std::min(tile, level.cols() - first);
-    kernel::Sums sums = s.multiply(level.middleCols(first, count), w, false, variance && s.noise);
+    kernel::Sums sums = s.multiply(level.middleCols(first, count), w, false, variance && s.read_noise);
     if (supply) s.multiply_even(w);
     for (Index b = first; b < first + count; ++b) {
       const kernel::Activity n = s.activity_of(level.col(b).data(), supply ? supply->col(b).data() : nullptr);
@@ -309,7 +312,7 @@ void FastCore::settled_lines(const LevelMatrix& level, Workspace& workspace, Mat
         sums[kernel::line] = w.fed.data();
       }
       kernel::settle(s.constants, sums, n, w.linear.data(), lines.col(b).data(), w.slope.data());
-      if (variance && s.noise) kernel::scatter(s.constants, sums, n, w.linear.data(), lines.col(b).data(), w.slope.data(), variance->col(b).data());
+      if (variance && s.read_noise) kernel::scatter(s.constants, sums, n, w.linear.data(), lines.col(b).data(), w.slope.data(), variance->col(b).data());
       sums[kernel::line] = whole;
       for (const float*& sum : sums) sum += s.columns;
     }
@@ -329,11 +332,11 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
   for (Index first = 0; first < batch; first += tile) {
     const Index count = std::min(tile, batch - first);
     std::fill(w.line.begin(), w.line.end(), static_cast<float>(s.point.v_trim));
-    w.noise.assign(s.noise ? static_cast<size_t>(columns * tile) : 0, 0.0f);
+    w.noise.assign(s.noise() ? static_cast<size_t>(columns * tile) : 0, s.v_noise * s.v_noise);
     if (counts)
       for (auto* sum : {&w.conduction, &w.line_charge}) std::fill(sum->begin(), sum->end(), 0.0f);
     for (size_t k = 0; k < levels.size(); ++k) {
-      kernel::Sums sums = s.multiply(levels[k].middleCols(first, count), w, counts != nullptr, s.noise);
+      kernel::Sums sums = s.multiply(levels[k].middleCols(first, count), w, counts != nullptr, s.read_noise);
       if (!supplies.empty()) s.multiply_even(w);
       for (Index b = 0; b < count; ++b) {
         const std::int8_t* level = levels[k].col(first + b).data();
@@ -345,7 +348,7 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
         }
         float *line = w.line.data() + b * columns, *v = v_integrated.col(first + b).data();
         kernel::settle(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data());
-        if (s.noise) kernel::scatter(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data(), w.variance.data());
+        if (s.read_noise) kernel::scatter(s.constants, sums, n, w.linear.data(), w.settled.data(), w.slope.data(), w.variance.data());
         kernel::hold(s.constants, sums, n, w.settled.data(), w.slope.data(), line, w.driven.data(), w.held.data(), w.gain.data());
         if (counts) {
           kernel::add_energy(columns, static_cast<float>(s.point.v_read) * n.drive, static_cast<float>(s.v_ref), sums[kernel::power], s.conductance.data(), w.linear.data(), w.driven.data(),
@@ -354,12 +357,12 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
         }
         if (kernel::sample(s.samples[k], columns, s.leakage.below, w.held.data(), v, line, w.before.data()))
           s.sample_leaking(static_cast<int>(k), w.held.data(), w.before.data(), v, line, w);
-        if (s.noise) kernel::carry(s.samples[k], columns, w.held.data(), w.gain.data(), w.before.data(), w.variance.data(), w.noise.data() + b * columns);
+        if (s.read_noise) kernel::carry(s.samples[k], columns, w.held.data(), w.gain.data(), w.before.data(), w.variance.data(), w.noise.data() + b * columns);
         sums[kernel::line] = whole;
         for (const float*& sum : sums) sum += columns;
       }
     }
-    if (s.noise)
+    if (s.noise())
       for (Index b = 0; b < count; ++b) {
         const kernel::NoiseStream stream{{static_cast<std::uint32_t>(noise.seed), static_cast<std::uint32_t>(noise.seed >> 32)},
                                          {noise.first_input + static_cast<std::uint32_t>(first + b), (noise.die << 12) ^ noise.core, static_cast<std::uint32_t>(Purpose::read_noise)}};

@@ -37,9 +37,10 @@ struct CoreEffects {
   // Current [A] of a cell of small-signal conductance g [S] at v [V], odd and rising in v; empty: g · v.
   std::function<double(double g, double v)> cell_current{};
   Eigen::MatrixXd sigma{};        // R × C [S] standard deviation of a cell's conductance from read to read, white and independent; empty: none
+  double v_noise = 0.0;           // [V] rms on the integrated voltage at its decisions: kT/C of the samples (sampling_noise() in phase_map.hpp), amplifier, comparator
 };
 
-// Which read noise: a number for every column and input, the same in any batch.
+// Which noise: a number for every column and input, the same in any batch.
 struct ReadNoiseKey {
   std::uint64_t seed = 1;
   std::uint32_t die = 0, core = 0;
@@ -75,7 +76,7 @@ class FastCore {
   // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. `counts`, if given, receives the events of integration (not those
   // of the ADC). Thread-safe with one workspace a thread; allocates only what workspace and result lack. The bits of a column depend on its own input alone, neither on the batch
   // nor on threads. Each bit's pulse is one read of the cells;
-  // their noise reaches v to first order, as one normal number a conversion: `noise` says which, if the core has read noise. Throws Error for levels other than −1, 0 and +1.
+  // their noise reaches v to first order, as one normal number a conversion: `noise` says which, if the core has any. Throws Error for levels other than −1, 0 and +1.
   // `supplies`: for each bit what the drivers' supplies give, empty for all of the read voltage (integrate_sharing() in supply_drop.hpp).
   void integrate(std::span<const LevelMatrix> levels, Workspace& workspace, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr, const ReadNoiseKey& noise = {},
                  std::span<const SupplyMatrix> supplies = {}) const;

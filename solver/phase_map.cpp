@@ -141,6 +141,12 @@ PhaseMap make_phase_map(const NeuronModel& leaking, const OperatingPoint& point,
   return map;
 }
 
+double sampling_noise(const NeuronModel& model, const OperatingPoint& point, int bits) {
+  constexpr double boltzmann = 1.380649e-23;  // [J/K]
+  const double samples = point.pulse_multiplier * (std::exp2(bits) - 1.0);
+  return std::sqrt(boltzmann * (model.temperature + 273.15) * model.circuit.c_sample * samples) / model.circuit.c_integ;
+}
+
 double line_trim(const NeuronModel& model, Eigen::Index rows) {
   std::vector<double> conductance(static_cast<size_t>(rows));
   for (size_t i = 0; i < conductance.size(); ++i) conductance[i] = i % 4 == 0 || i % 4 == 3 ? 20e-6 : 1e-6;  // differential pairs of both signs

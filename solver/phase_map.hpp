@@ -43,5 +43,8 @@ PhaseMap make_phase_map(const NeuronModel& model, const OperatingPoint& point, i
 
 // Reference of the sampled line minus VREF [V] at which zero inputs integrate to zero, for `rows` active rows in differential pairs of 20 and 1 µS.
 double line_trim(const NeuronModel& model, Eigen::Index rows);
+// kT/C of all samples of a conversion on the integrated voltage [V rms]: each leaves √(k T C_sample) of charge, which C_integ adds up (Nyquist, Phys. Rev. 32, 110 (1928)), at the
+// temperature of the model. Without that of amplifier and comparator.
+double sampling_noise(const NeuronModel& model, const OperatingPoint& point, int bits);
 
 }  // namespace mho::solver
