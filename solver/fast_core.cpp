@@ -24,7 +24,6 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXf;
 
-constexpr double leak_budget = 0.002;  // [LSB] rms
 constexpr Index tile = 64;  // inputs at a time, so that their sums stay in the second-level cache
 
 // Σ_i |x_i| of input b.
@@ -107,22 +106,12 @@ struct FastCore::State {
   std::vector<float> conductance, zeros;  // [S] of a column at inputs of zero; as many zeros
   kernel::Samples cycle;                  // one sample-integrate cycle
   std::vector<kernel::Samples> samples;   // of each bit
-  int leak_bits = 0;                      // the samples of bit k leak in blocks of those of bit k − leak_bits, below bit 0 one by one
-  double leak_misfit = 0;                 // [LSB]
   FallEmulator fall;
   PhaseMap map;
   CodeTable code;
   Eigen::VectorXf gain, offset, offset_per_activity;  // decode: sums = gain · v + offset + offset_per_activity · Σ|x|
   std::vector<float> code_voltage;                    // [V] middle of the interval of each code from −max_code on
 
-  // The samples of bit k, whose line leaks between them.
-  void sample_leaking(int k, const float* held, const float* before, float* v, float* after, Workspace::Buffers& w) const {
-    const int block = k - leak_bits, samples_of_block = block < 0 ? 1 : map.bits[static_cast<size_t>(block)].samples;
-    kernel::Leakage of_block = leakage;
-    of_block.step *= static_cast<float>(samples_of_block);
-    kernel::sample_leaking(block < 0 ? cycle : samples[static_cast<size_t>(block)], map.bits[static_cast<size_t>(k)].samples / samples_of_block, of_block, columns, held, before, v, after,
-                           w.linear.data(), w.settled.data());
-  }
   kernel::Sums multiply(const Eigen::Ref<const LevelMatrix>& levels, Workspace::Buffers& w, bool power, bool scatter) const;
   void multiply_even(Workspace::Buffers& w) const;
   void check(const SupplyMatrix& supply, Index inputs) const;
@@ -161,7 +150,11 @@ FastCore::FastCore(const NeuronModel& neuron, const Eigen::MatrixXd& conductance
   // Far above the pinch-off voltage the leakage is exponential in the line. It counts where it moves a line by a microvolt in a conversion.
   const double e_fold = neuron.fall.phi, far = pinch_off(neuron, neuron.circuit.wl_low) + 10 * e_fold;
   const double rate = leakage(neuron, far) / neuron.neuron.c_line * std::exp(far / e_fold);  // [V/s] at zero line
-  s.leakage = {static_cast<float>(e_fold), static_cast<float>(rate / e_fold * s.map.cycle.duration), static_cast<float>(e_fold * std::log(std::max(rate * s.map.t_integrate / 1e-6, 1e-300)))};
+  // Between the samples of a bit the line moves by a share of what it may lie off its reference: as long as that is less than the leakage's e-fold, its rate follows by a short series.
+  double moved = 0;
+  for (double x = -s.line_span; x <= s.line_span; x += s.line_span / 16.0) moved = std::max(moved, std::abs(evaluate(s.map.cycle.line, 0.0, x) - x));
+  const double step = rate / e_fold * s.map.cycle.duration, deep = moved < 0.9 * e_fold ? e_fold * std::log(std::max(step / 0.1, 1e-300)) : 1e3;
+  s.leakage = {static_cast<float>(e_fold), static_cast<float>(step), static_cast<float>(e_fold * std::log(std::max(rate * s.map.t_integrate / 1e-6, 1e-300))), static_cast<float>(deep)};
 
   s.fall = FallEmulator(neuron, conductance, point);
   s.constants.resize(s.columns);
@@ -190,15 +183,8 @@ void FastCore::calibrate_decoder(const Eigen::MatrixXd& conductance) {
   constexpr Index samples = 192;
   const RandomInputs inputs(s.rows, samples, s.bits);
   Workspace workspace;
-  MatrixXf v, fine;
-  // The largest blocks of samples between which leakage may be taken: by halves around a block it is off by the square of what its rate changes within.
-  s.leak_bits = s.bits;
-  integrate(inputs.levels, workspace, fine);
-  for (s.leak_bits = 0;; ++s.leak_bits) {
-    integrate(inputs.levels, workspace, v);
-    s.leak_misfit = (v - fine).cast<double>().norm() / std::sqrt(static_cast<double>(v.size())) / s.lsb;
-    if (s.leak_misfit <= leak_budget || s.leak_bits == s.bits) break;
-  }
+  MatrixXf v;
+  integrate(inputs.levels, workspace, v);
   const MatrixXf exact = conductance.transpose().cast<float>() * inputs.codes;
   // v = a + b · sum + c · activity, so that noise-free voltages decode without bias.
   Eigen::MatrixXd design(samples, 3);
@@ -241,7 +227,6 @@ int FastCore::bits() const { return state_->bits; }
 double FastCore::lsb() const { return state_->lsb; }
 double FastCore::fall_misfit() const { return state_->fall.misfit(); }
 double FastCore::map_misfit() const { return state_->map.fit_rms; }
-double FastCore::leak_misfit() const { return state_->leak_misfit; }
 const std::vector<SumChoice>& FastCore::sums() const { return state_->sums.choices; }
 
 // All sums over the rows of a tile; the pointers are those of its first input.
@@ -355,8 +340,9 @@ void FastCore::integrate(std::span<const LevelMatrix> levels, Workspace& workspa
                              w.held.data(), line, w.conduction.data(), w.line_charge.data());
           driver_charge += charge_of_drivers(s.rows, level, k > 0 ? levels[k - 1].col(first + b).data() : nullptr, s.v_ref, s.point.v_read);
         }
-        if (kernel::sample(s.samples[k], columns, s.leakage.below, w.held.data(), v, line, w.before.data()))
-          s.sample_leaking(static_cast<int>(k), w.held.data(), w.before.data(), v, line, w);
+        const kernel::Leaks leaks = kernel::sample(s.samples[k], columns, s.leakage, w.held.data(), v, line, w.before.data());
+        if (leaks.some) kernel::sample_leaking(s.cycle, s.map.bits[k].samples, s.leakage, columns, w.held.data(), w.before.data(), v, line, w.linear.data(), w.settled.data(), w.driven.data());
+        if (leaks.deep) kernel::sample_leaking_deep(s.cycle, s.map.bits[k].samples, s.leakage, columns, w.held.data(), w.before.data(), v, line, w.linear.data(), w.settled.data());
         if (s.read_noise) kernel::carry(s.samples[k], columns, w.held.data(), w.gain.data(), w.before.data(), w.variance.data(), w.noise.data() + b * columns);
         sums[kernel::line] = whole;
         for (const float*& sum : sums) sum += columns;

@@ -92,7 +92,6 @@ class FastCore {
   double lsb() const;  // [V] one LSB before the ADC
   double fall_misfit() const;  // [V] rms error of the regression for the falling word lines, on the inputs it was made with
   double map_misfit() const;   // [V] largest rms error of the cubic maps
-  double leak_misfit() const;  // [LSB] rms that taking leakage in blocks of samples adds before the ADC, on random inputs
   const std::vector<SumChoice>& sums() const;  // how the sums over rows are formed, and what that adds to the error
 
  private:

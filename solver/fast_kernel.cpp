@@ -203,8 +203,9 @@ MHO_WIDE void carry(const Samples& s, Index columns, const float* held, const fl
   }
 }
 
-MHO_WIDE bool sample(const Samples& s, Index columns, float leak_below, const float* held, float* __restrict v, float* __restrict after, float* __restrict before) {
-  int below = 0;
+MHO_WIDE Leaks sample(const Samples& s, Index columns, const Leakage& leak, const float* held, float* __restrict v, float* __restrict after, float* __restrict before) {
+  int some = 0, deep = 0;
+  const float below = leak.below, deep_below = leak.deep;
   float to_v[10], to_line[10];
   std::copy_n(s.out.data(), 10, to_v);
   std::copy_n(s.line.data(), 10, to_line);
@@ -216,24 +217,75 @@ MHO_WIDE bool sample(const Samples& s, Index columns, float leak_below, const fl
     before[j] = in;
     v[j] = clamped(cubic(to_v, in, from), reach);
     after[j] = u;
-    below |= static_cast<int>(held[j] <= leak_below) | static_cast<int>(u <= leak_below);
+    const float low = held[j] < u ? held[j] : u;  // in between the line lies between the two
+    some |= static_cast<int>(low <= below) & static_cast<int>(low > deep_below);
+    deep |= static_cast<int>(low <= below) & static_cast<int>(low <= deep_below);
   }
-  return below != 0;
+  return {some != 0, deep != 0};
 }
 
-MHO_WIDE void sample_leaking(const Samples& block, int blocks, const Leakage& leak, Index columns, const float* held, const float* before, float* __restrict v, float* __restrict after,
+namespace {
+
+// e^x for |x| ≤ 1, within 3e-5 of itself.
+[[gnu::always_inline]] inline float exponential_of_small(float x) {
+  return 1.0f + x * (1.0f + x * (0.5f + x * (1.66666667e-1f + x * (4.16666667e-2f + x * (8.33333333e-3f + x * (1.38888889e-3f + x * 1.98412698e-4f))))));
+}
+// ln(1 + z) for 0 ≤ z ≤ 0.1, within 2e-6.
+[[gnu::always_inline]] inline float logarithm_of_small(float z) { return z * (1.0f - z * (0.5f - z * (0.333333333f - z * (0.25f - z * 0.2f)))); }
+
+}  // namespace
+
+MHO_WIDE void sample_leaking(const Samples& cycle, int cycles, const Leakage& leak, Index columns, const float* held, const float* before, float* __restrict v, float* __restrict after,
+                             float* __restrict scratch_v, float* __restrict scratch_line, float* __restrict scratch_rate) {
+  float to_v[10], to_line[10];
+  std::copy_n(cycle.out.data(), 10, to_v);
+  std::copy_n(cycle.line.data(), 10, to_line);
+  const float trim = cycle.v_trim, span = cycle.line_span, reach = cycle.reach, e_fold = leak.e_fold, per_fold = 1.0f / e_fold, step = leak.step;
+#pragma GCC ivdep
+  for (Index j = 0; j < columns; ++j) {
+    const float x = -held[j] * per_fold, z = step * exponential(x > -80.0f ? (x < 80.0f ? x : 80.0f) : -80.0f);
+    scratch_v[j] = before[j];
+    scratch_rate[j] = z;  // in a cycle, [e-folds], at held
+    scratch_line[j] = held[j];
+  }
+  // `after` of columns that leak holds the line with its leakage from here on; scratch_line is where scratch_rate was taken.
+#pragma GCC ivdep
+  for (Index j = 0; j < columns; ++j) {
+    const float u = after[j], low = held[j] < u ? held[j] : u;
+    const bool leaks = (low <= leak.below) & (low > leak.deep);
+    scratch_rate[j] = leaks ? scratch_rate[j] : 0.0f;
+    after[j] = leaks ? held[j] + e_fold * logarithm_of_small(0.5f * scratch_rate[j]) : u;
+  }
+  for (int n = 1; n <= cycles; ++n) {
+    const float share = n == cycles ? 0.5f : 1.0f;  // half before and half after each cycle
+#pragma GCC ivdep
+    for (Index j = 0; j < columns; ++j) {
+      const bool leaks = scratch_rate[j] > 0.0f;
+      const float in = scratch_v[j], from = clamped(after[j] - trim, span), u = trim + cubic(to_line, in, from);
+      const float rate = scratch_rate[j] * exponential_of_small((scratch_line[j] - u) * per_fold);
+      scratch_v[j] = clamped(cubic(to_v, in, from), reach);
+      scratch_line[j] = u;
+      scratch_rate[j] = leaks ? rate : 0.0f;
+      after[j] = leaks ? u + e_fold * logarithm_of_small(share * rate) : after[j];
+    }
+  }
+#pragma GCC ivdep
+  for (Index j = 0; j < columns; ++j) v[j] = scratch_rate[j] > 0.0f ? scratch_v[j] : v[j];
+}
+
+MHO_WIDE void sample_leaking_deep(const Samples& cycle, int cycles, const Leakage& leak, Index columns, const float* held, const float* before, float* __restrict v, float* __restrict after,
                              float* __restrict scratch_v, float* __restrict scratch_line) {
   float to_v[10], to_line[10];
-  std::copy_n(block.out.data(), 10, to_v);
-  std::copy_n(block.line.data(), 10, to_line);
-  const float trim = block.v_trim, span = block.line_span, reach = block.reach, e_fold = leak.e_fold, per_fold = 1.0f / e_fold, step = leak.step, half = 0.5f * step, below = leak.below;
+  std::copy_n(cycle.out.data(), 10, to_v);
+  std::copy_n(cycle.line.data(), 10, to_line);
+  const float trim = cycle.v_trim, span = cycle.line_span, reach = cycle.reach, e_fold = leak.e_fold, per_fold = 1.0f / e_fold, step = leak.step, half = 0.5f * step, below = leak.below < leak.deep ? leak.below : leak.deep;
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
     scratch_v[j] = before[j];
     scratch_line[j] = leaked(held[j], e_fold, per_fold, half);
   }
-  for (int n = 1; n <= blocks; ++n) {
-    const float rest = n == blocks ? half : step;  // half before and half after each block
+  for (int n = 1; n <= cycles; ++n) {
+    const float rest = n == cycles ? half : step;  // half before and half after each cycle
 #pragma GCC ivdep
     for (Index j = 0; j < columns; ++j) {
       const float in = scratch_v[j], from = clamped(scratch_line[j] - trim, span);
@@ -243,7 +295,7 @@ MHO_WIDE void sample_leaking(const Samples& block, int blocks, const Leakage& le
   }
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
-    const bool leaks = (held[j] <= below) | (after[j] <= below);
+    const bool leaks = (held[j] < after[j] ? held[j] : after[j]) <= below;
     v[j] = leaks ? scratch_v[j] : v[j];
     after[j] = leaks ? scratch_line[j] : after[j];
   }

@@ -68,20 +68,26 @@ struct Samples {
   std::array<float, 10> out, line;
   float v_trim, line_span, reach;
 };
-// v and the line `after` them; `before` keeps v. Returns whether a line lay at `leak_below` or lower before or after, where leakage through the off rows counts.
-bool sample(const Samples& s, Eigen::Index columns, float leak_below, const float* held, float* v, float* after, float* before);
-
 // Variance of v through the samples of a bit [V²], to first order: `total` was that of v before them, `settled` is that of the line, `gain` that of hold(). before: v as sample() kept it.
 void carry(const Samples& s, Eigen::Index columns, const float* held, const float* gain, const float* before, const float* settled, float* total);
 
 // Leakage of a held line through the off rows: line' = rate · exp(−line/e_fold).
 struct Leakage {
   float e_fold;  // [V]
-  float step;    // [1] rate/e_fold over one block
-  float below;   // [V]
+  float step;    // [1] rate/e_fold over one sample-integrate cycle
+  float below;   // [V] lines at most this high before or after the samples leak so much that it counts
+  float deep;    // [V] and at most this high a tenth of an e-fold or more in a cycle
 };
-// The columns that sample() reports, one block of samples after the other, half of its leakage before and half after each. v, after: as sample() left them.
-void sample_leaking(const Samples& block, int blocks, const Leakage& leak, Eigen::Index columns, const float* held, const float* before, float* v, float* after, float* scratch_v,
+// Whether any column leaks, not deeply and deeply.
+struct Leaks {
+  bool some, deep;
+};
+// v and the line `after` the samples of a bit without leakage; `before` keeps v.
+Leaks sample(const Samples& s, Eigen::Index columns, const Leakage& leak, const float* held, float* v, float* after, float* before);
+// The columns that leak, one sample-integrate cycle after the other, as the line rises between them. v, after: as sample() left them. Not deeply: rate and rise by short series.
+void sample_leaking(const Samples& cycle, int cycles, const Leakage& leak, Eigen::Index columns, const float* held, const float* before, float* v, float* after, float* scratch_v,
+                    float* scratch_line, float* scratch_rate);
+void sample_leaking_deep(const Samples& cycle, int cycles, const Leakage& leak, Eigen::Index columns, const float* held, const float* before, float* v, float* after, float* scratch_v,
                     float* scratch_line);
 
 // Loss in the cells and supplies [A V] and charge times voltage of the lines [V²], added up by column. v_read: times Activity::drive; current: Σ |I| of the active rows [A]; conductance: of the column [S].
