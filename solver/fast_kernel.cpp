@@ -42,10 +42,6 @@ using Eigen::Index;
   return line + e_fold * logarithm(1.0f + step * exponential(x > -80.0f ? (x < 80.0f ? x : 80.0f) : -80.0f));
 }
 
-[[gnu::always_inline]] inline float cubic(const float* c, float a, float b) {
-  return c[0] + a * (c[1] + a * (c[3] + a * c[6] + b * c[7]) + b * (c[4] + b * c[8])) + b * (c[2] + b * (c[5] + b * c[9]));
-}
-
 [[gnu::always_inline]] inline float clamped(float x, float limit) {
   x = x < limit ? x : limit;
   return x > -limit ? x : -limit;
@@ -191,8 +187,7 @@ MHO_WIDE void hold(const Columns& c, const Sums& sums, const Activity& n, const 
 }
 
 MHO_WIDE void carry(const Samples& s, Index columns, const float* held, const float* gain, const float* before, const float* settled, float* __restrict total) {
-  float c[10];
-  std::copy_n(s.out.data(), 10, c);
+  const CubicOf<float> c = s.out;
   const float trim = s.v_trim, span = s.line_span;
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
@@ -206,16 +201,14 @@ MHO_WIDE void carry(const Samples& s, Index columns, const float* held, const fl
 MHO_WIDE Leaks sample(const Samples& s, Index columns, const Leakage& leak, const float* held, float* __restrict v, float* __restrict after, float* __restrict before) {
   int some = 0, deep = 0;
   const float below = leak.below, deep_below = leak.deep;
-  float to_v[10], to_line[10];
-  std::copy_n(s.out.data(), 10, to_v);
-  std::copy_n(s.line.data(), 10, to_line);
+  const CubicOf<float> to_v = s.out, to_line = s.line;
   const float trim = s.v_trim, span = s.line_span, reach = s.reach;
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
     const float in = v[j], from = clamped(held[j] - trim, span);
-    const float u = trim + cubic(to_line, in, from);
+    const float u = trim + evaluate(to_line, in, from);
     before[j] = in;
-    v[j] = clamped(cubic(to_v, in, from), reach);
+    v[j] = clamped(evaluate(to_v, in, from), reach);
     after[j] = u;
     const float low = held[j] < u ? held[j] : u;  // in between the line lies between the two
     some |= static_cast<int>(low <= below) & static_cast<int>(low > deep_below);
@@ -237,33 +230,26 @@ namespace {
 
 MHO_WIDE void sample_leaking(const Samples& cycle, int cycles, const Leakage& leak, Index columns, const float* held, const float* before, float* __restrict v, float* __restrict after,
                              float* __restrict scratch_v, float* __restrict scratch_line, float* __restrict scratch_rate) {
-  float to_v[10], to_line[10];
-  std::copy_n(cycle.out.data(), 10, to_v);
-  std::copy_n(cycle.line.data(), 10, to_line);
+  const CubicOf<float> to_v = cycle.out, to_line = cycle.line;
   const float trim = cycle.v_trim, span = cycle.line_span, reach = cycle.reach, e_fold = leak.e_fold, per_fold = 1.0f / e_fold, step = leak.step;
+  // `after` of columns that leak holds the line with its leakage from here on; scratch_rate, in e-folds a cycle, is that at scratch_line, and 0 in the others.
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
-    const float x = -held[j] * per_fold, z = step * exponential(x > -80.0f ? (x < 80.0f ? x : 80.0f) : -80.0f);
-    scratch_v[j] = before[j];
-    scratch_rate[j] = z;  // in a cycle, [e-folds], at held
-    scratch_line[j] = held[j];
-  }
-  // `after` of columns that leak holds the line with its leakage from here on; scratch_line is where scratch_rate was taken.
-#pragma GCC ivdep
-  for (Index j = 0; j < columns; ++j) {
-    const float u = after[j], low = held[j] < u ? held[j] : u;
+    const float u = after[j], low = held[j] < u ? held[j] : u, x = -held[j] * per_fold, z = step * exponential(x > -80.0f ? (x < 80.0f ? x : 80.0f) : -80.0f);
     const bool leaks = (low <= leak.below) & (low > leak.deep);
-    scratch_rate[j] = leaks ? scratch_rate[j] : 0.0f;
-    after[j] = leaks ? held[j] + e_fold * logarithm_of_small(0.5f * scratch_rate[j]) : u;
+    scratch_v[j] = before[j];
+    scratch_line[j] = held[j];
+    scratch_rate[j] = leaks ? z : 0.0f;
+    after[j] = leaks ? held[j] + e_fold * logarithm_of_small(0.5f * z) : u;
   }
   for (int n = 1; n <= cycles; ++n) {
     const float share = n == cycles ? 0.5f : 1.0f;  // half before and half after each cycle
 #pragma GCC ivdep
     for (Index j = 0; j < columns; ++j) {
       const bool leaks = scratch_rate[j] > 0.0f;
-      const float in = scratch_v[j], from = clamped(after[j] - trim, span), u = trim + cubic(to_line, in, from);
+      const float in = scratch_v[j], from = clamped(after[j] - trim, span), u = trim + evaluate(to_line, in, from);
       const float rate = scratch_rate[j] * exponential_of_small((scratch_line[j] - u) * per_fold);
-      scratch_v[j] = clamped(cubic(to_v, in, from), reach);
+      scratch_v[j] = clamped(evaluate(to_v, in, from), reach);
       scratch_line[j] = u;
       scratch_rate[j] = leaks ? rate : 0.0f;
       after[j] = leaks ? u + e_fold * logarithm_of_small(share * rate) : after[j];
@@ -275,9 +261,7 @@ MHO_WIDE void sample_leaking(const Samples& cycle, int cycles, const Leakage& le
 
 MHO_WIDE void sample_leaking_deep(const Samples& cycle, int cycles, const Leakage& leak, Index columns, const float* held, const float* before, float* __restrict v, float* __restrict after,
                              float* __restrict scratch_v, float* __restrict scratch_line) {
-  float to_v[10], to_line[10];
-  std::copy_n(cycle.out.data(), 10, to_v);
-  std::copy_n(cycle.line.data(), 10, to_line);
+  const CubicOf<float> to_v = cycle.out, to_line = cycle.line;
   const float trim = cycle.v_trim, span = cycle.line_span, reach = cycle.reach, e_fold = leak.e_fold, per_fold = 1.0f / e_fold, step = leak.step, half = 0.5f * step, below = leak.below < leak.deep ? leak.below : leak.deep;
 #pragma GCC ivdep
   for (Index j = 0; j < columns; ++j) {
@@ -289,8 +273,8 @@ MHO_WIDE void sample_leaking_deep(const Samples& cycle, int cycles, const Leakag
 #pragma GCC ivdep
     for (Index j = 0; j < columns; ++j) {
       const float in = scratch_v[j], from = clamped(scratch_line[j] - trim, span);
-      scratch_v[j] = clamped(cubic(to_v, in, from), reach);
-      scratch_line[j] = leaked(trim + cubic(to_line, in, from), e_fold, per_fold, rest);
+      scratch_v[j] = clamped(evaluate(to_v, in, from), reach);
+      scratch_line[j] = leaked(trim + evaluate(to_line, in, from), e_fold, per_fold, rest);
     }
   }
 #pragma GCC ivdep

@@ -7,6 +7,8 @@
 #include <array>
 #include <cstdint>
 
+#include "solver/cubic.hpp"
+
 namespace mho::solver::kernel {
 
 using Eigen::ArrayXf;
@@ -63,9 +65,9 @@ void normals(const NoiseStream& stream, std::uint32_t first, Eigen::Index blocks
 // before: held line before the pulse [V]; driven: at its end; held: after the word lines have fallen; gain: of `held` by `settled` [1].
 void hold(const Columns& c, const Sums& sums, const Activity& n, const float* settled, const float* slope, const float* before, float* driven, float* held, float* gain);
 
-// One bit's samples as cubics in single precision (phase_map.hpp), clamped to the range that they were made for.
+// One bit's samples as cubics in single precision, clamped to the range that they were made for.
 struct Samples {
-  std::array<float, 10> out, line;
+  CubicOf<float> out, line;
   float v_trim, line_span, reach;
 };
 // Variance of v through the samples of a bit [V²], to first order: `total` was that of v before them, `settled` is that of the line, `gain` that of hold(). before: v as sample() kept it.

@@ -16,10 +16,6 @@ using circuits::ControlProgram;
 using circuits::ControlState;
 constexpr int longest_pattern = 12;  // bits of the register
 
-float evaluate_single(const Eigen::Array<float, 10, 1>& c, float a, float b) {
-  return c[0] + a * (c[1] + a * (c[3] + a * c[6] + b * c[7]) + b * (c[4] + b * c[8])) + b * (c[2] + b * (c[5] + b * c[9]));
-}
-
 // Shift registers whose first `bits` draws are each pattern, the first drawn lowest.
 std::vector<std::uint32_t> register_starts(int bits) {
   std::vector<std::uint32_t> starts(size_t{1} << bits, 0);
@@ -207,7 +203,7 @@ void ModeForm::integrate(std::span<const Eigen::MatrixXf> lines, Eigen::MatrixXf
       const BlockMap& map = s.blocks.maps[static_cast<size_t>(n.map[0])];
       const auto line = [&] { return n.bit >= 0 ? lines[static_cast<size_t>(n.bit)].data()[i] : trim; };
       if (map.line == Block::Line::driven) {
-        at = evaluate_single(map.single, at, line());
+        at = evaluate(map.single, at, line());
         continue;
       }
       double wide = at;

@@ -1,20 +1,14 @@
 // The neuron of the ODE form tabulated for batches: what one magnitude bit's samples do to the integrated voltage and to the held line, and at which integrated
 // voltages the unary ADC steps from one code to the next. Every entry is computed by the ODE form; nothing is fitted to anything else.
 #pragma once
-#include <array>
 #include <vector>
 
 #include "circuits/control_program.hpp"
+#include "solver/cubic.hpp"
 #include "solver/fast_core.hpp"
 #include "solver/neuron_model.hpp"
 
 namespace mho::solver {
-
-// Cubic in two variables, 10 coefficients: 1, a, b, a², ab, b², a³, a²b, ab², b³.
-using Cubic = std::array<double, 10>;
-inline double evaluate(const Cubic& c, double a, double b) {
-  return c[0] + a * (c[1] + a * (c[3] + a * c[6] + b * c[7]) + b * (c[4] + b * c[8])) + b * (c[2] + b * (c[5] + b * c[9]));
-}
 
 // What the samples of one bit do, leakage apart: out after them and line after them from (out before, held line − v_trim), both relative to VREF and v_trim.
 struct BitMap {

@@ -111,7 +111,7 @@ struct Walk {
     const Eigen::MatrixXd x = terms.colPivHouseholderQr().solve(after);
     for (int c = 0; c < 2; ++c)
       for (size_t k = 0; k < 10; ++k) (c == 0 ? map.out : map.line_after)[k] = x(static_cast<Eigen::Index>(k), c) * scale[k];
-    for (Eigen::Index k = 0; k < 10; ++k) map.single[k] = static_cast<float>(map.out[static_cast<size_t>(k)]);
+    for (size_t k = 0; k < 10; ++k) map.single[k] = static_cast<float>(map.out[k]);
     const int columns = map.line == Block::Line::held ? 2 : 1;
     for (int c = 0; c < columns; ++c) found.misfit = std::max(found.misfit, (terms * x.col(c) - after.col(c)).norm() / std::sqrt(static_cast<double>(after.rows())));
   }

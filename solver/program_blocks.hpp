@@ -2,17 +2,16 @@
 // by the ODE form as a map of the voltage across C_integ, and the state machine of the program, walked through all decisions, gives the nodes: which block follows which.
 // Internal to the solver; mode_forms.hpp is what is built from them.
 #pragma once
-#include <Eigen/Core>
 #include <array>
 #include <cmath>
 #include <span>
 #include <vector>
 
 #include "circuits/control_program.hpp"
+#include "solver/cubic.hpp"
 #include "solver/mode_forms.hpp"
 #include "solver/neuron_model.hpp"
 #include "solver/neuron_ode.hpp"
-#include "solver/phase_map.hpp"
 
 namespace mho::solver {
 
@@ -45,7 +44,7 @@ struct BlockMap {
   Block::Line line = Block::Line::none;
   Curve alone;                     // without a sample: v → v
   Cubic out{}, line_after{};       // with one: (v, line or line − reference) → v, line − reference
-  Eigen::Array<float, 10, 1> single = Eigen::Array<float, 10, 1>::Zero();  // out
+  CubicOf<float> single{};         // out
 };
 
 struct ProgramNode {
