@@ -9,7 +9,6 @@
 #include "circuits/core_array.hpp"
 #include "circuits/mode_table.hpp"
 #include "core/data_path.hpp"
-#include "core/errors.hpp"
 #include "core/random.hpp"
 #include "core/statistics.hpp"
 #include "devices/read_nonlinearity.hpp"
@@ -19,7 +18,7 @@
 #include "solver/random_core.hpp"
 #include "solver/word_line_fall.hpp"
 #include "validation/conversion_plan.hpp"
-#include "validation/conversion_runs.hpp"
+#include "validation/modes.hpp"
 
 namespace mho::validation {
 namespace {
@@ -56,22 +55,18 @@ MatrixXd noisy_cells(std::uint64_t seed) {
   return g;
 }
 
-RunSettings run_settings(const CoreletSettings& s, const std::string& title) {
-  RunSettings run;
-  run.ngspice.tolerance = s.tolerance;
-  run.ngspice.fast = true;
+std::vector<ConversionRecord> ngspice(const std::vector<circuits::ConversionSetup>& setups, const CoreletSettings& s, const std::string& title) {
+  ModeSettings run;
   run.workers = s.workers;
-  run.timeout = 1800;
-  run.title = title;
-  return run;
+  run.tolerance = s.tolerance;
+  run.cache = s.cache;
+  return run_modes(setups, run, title);
 }
 
 solver::CalibrationData records_of(const circuits::ControlProgram& program, std::vector<ColumnInput> inputs, const CoreletSettings& s, const std::string& title) {
-  const ConversionRuns runs = run_conversions(corelet_circuit(), program, inputs, run_settings(s, title), s.cache);
-  if (!runs.failures.empty()) throw NumericalError(fmt::format("{}: {} of {} runs failed, the first: {}", title, runs.failures.size(), inputs.size(), runs.failures.front()));
-  solver::CalibrationData data{std::move(inputs), {}};
-  for (const auto& record : runs.records) data.records.push_back(*record);
-  return data;
+  std::vector<circuits::ConversionSetup> setups;
+  for (const ColumnInput& input : inputs) setups.push_back(circuits::column_setup(corelet_circuit(), program, input));
+  return {std::move(inputs), ngspice(setups, s, title)};
 }
 
 // The neuron on columns of 16 ohmic cells, as step "calibrate" fits it.
@@ -211,8 +206,7 @@ Section validate_corelets(const CoreletSettings& settings) {
       setups.push_back(circuits::core_setup(circuit, wires, program, core));
     }
   }
-  const ConversionRuns runs = run_conversions(setups, run_settings(settings, "ngspice, outputs of the core"), settings.cache);
-  if (!runs.failures.empty()) throw NumericalError(fmt::format("corelets: {} of {} runs failed, the first: {}", runs.failures.size(), setups.size(), runs.failures.front()));
+  const std::vector<ConversionRecord> records = ngspice(setups, settings, "ngspice, outputs of the core");
 
   s.text += fmt::format("{0} by {0} cells, {1} inputs of {2} bits; {3} ohm a cell, drivers of {4} ohm, {5} ohm in each supply, {6:.1f} fF a cell between neighbours, word lines to {7} V, sinh cells with one draw of read noise\n"
                         "trim {8:.1f} mV, decrement {9:.2f} mV, 1 LSB {10:.3f} mV before the ADC\n\n{11:>6}{12:>8}{13:>14}{14:>12}{15:>18}{16:>22}{17:>20}\n",
@@ -223,7 +217,7 @@ Section validate_corelets(const CoreletSettings& settings) {
   double cpu = 0.0;
   for (size_t n = 0; n < setups.size(); ++n) {
     const size_t b = n / static_cast<size_t>(lines), j = n % static_cast<size_t>(lines);
-    const ConversionRecord& record = *runs.records[n];
+    const ConversionRecord& record = records[n];
     const Lines& line = modelled[b][j];
     const ConversionRecord model_side = convert(model, program, column_of(b, j), line.held);
     const double v = (model_side.v_integrated - record.v_integrated) / lsb;
