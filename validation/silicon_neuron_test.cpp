@@ -10,12 +10,13 @@
 #include "core/json_file.hpp"
 #include "core/random.hpp"
 #include "solver/array_map.hpp"
+#include "solver/supply_drop.hpp"
 #include "validation/silicon_gain.hpp"
 
 using namespace mho;
 using namespace mho::validation;
 
-TEST_CASE("silicon: lines of an array of resistors in ngspice are those of the linear map, and a supply resistance pulls all of them down") {
+TEST_CASE("silicon: lines of an array of resistors in ngspice are those of the linear map, and a supply resistance leaves them what the two-port load says") {
   RandomStream random(3, 0, 0, 0, Purpose::test);
   Eigen::MatrixXd g(12, 5);
   for (double& x : g.reshaped()) x = 1e-6 + 39e-6 * random.uniform();
@@ -24,9 +25,15 @@ TEST_CASE("silicon: lines of an array of resistors in ngspice are those of the l
   for (Eigen::Index i = 0; i < g.rows(); ++i) levels.push_back(i % 3 == 0 ? 1 : -1), drive[i] = 0.5 * levels.back();
   spice::Session session;
   const auto stiff = resistor_lines(session, g, levels, 0.5, 1000.0, 1e-6), soft = resistor_lines(session, g, levels, 0.5, 1000.0, 500.0);
-  const Eigen::VectorXd map = solver::transfer_map(g, {0.0, 0.0, 1000.0}) * drive;
+  const Eigen::MatrixXd transfer = solver::transfer_map(g, {0.0, 0.0, 1000.0});
+  const Eigen::VectorXd map = transfer * drive;
+  const solver::LevelMatrix column = Eigen::Map<const solver::LevelMatrix>(levels.data(), g.rows(), 1);
+  const Eigen::Vector2d left = solver::supplies_left(solver::SupplyLoad(g, 1000.0).ports(column), 500.0, 0.0).front();
+  for (Eigen::Index i = 0; i < g.rows(); ++i) drive[i] = 0.5 * (column(i, 0) > 0 ? left[0] : left[1]);
+  const Eigen::VectorXd behind_supply = transfer * drive;
   for (size_t j = 0; j < stiff.size(); ++j) {
     CHECK(stiff[j] == doctest::Approx(map[static_cast<Eigen::Index>(j)]).epsilon(1e-5));
+    CHECK(soft[j] == doctest::Approx(behind_supply[static_cast<Eigen::Index>(j)]).epsilon(1e-5));
     CHECK(std::abs(soft[j]) < std::abs(stiff[j]));
   }
 }
