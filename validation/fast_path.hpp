@@ -37,6 +37,7 @@ struct FastSpeed {
   double ngspice = 0;               // [s] of one conversion of a column of 256 rows
   double digits = 0;                // [1] 8-bit digits that are multiplied per bit
   double digit_seconds = 0;         // [s] of an input and one digit, measured alone
+  double lines_rms = 0;             // [LSB] of its settled lines, Σ 2^k u_k, from every cell at its own voltage (nonlinear_array.hpp), with transistors of 20 ohm, which that form does not have
   std::vector<std::string> missed;  // limits, one line each
 };
 void to_json(Json& json, const FastSpeed& v);

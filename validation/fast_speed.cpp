@@ -14,6 +14,7 @@
 #include "validation/conversion_plan.hpp"
 #include "validation/conversion_runs.hpp"
 #include "validation/fast_path.hpp"
+#include "validation/reference_core.hpp"
 
 namespace mho::validation {
 namespace {
@@ -39,17 +40,33 @@ std::pair<double, double> median_times(int repetitions, const A& a, const B& b) 
   return {quantile(of_a, 0.5), quantile(of_b, 0.5)};
 }
 
+// The core's lines without read noise against the combined solve of the same cells, wires and drivers.
+double lines_error(const solver::NeuronModel& model, const Eigen::MatrixXd& g, const solver::OperatingPoint& point, const solver::CoreEffects& effects, std::uint64_t seed) {
+  solver::NeuronModel strong = model;
+  strong.transistor = {.beta = 0.01, .v_pinch = 5.0, .theta = 0.0};
+  const auto inputs = solver::signed_inputs(seed, g.rows(), 32, reference_core::magnitude_bits);
+  const solver::FastCore core(strong, g, point, reference_core::magnitude_bits, {.r_bl = effects.r_bl, .r_sl = effects.r_sl, .cell_current = effects.cell_current});
+  const Eigen::MatrixXf whole = reference_core::whole_sum(solver::NonlinearArray(reference_core::law_of(g), {effects.r_bl, effects.r_sl, model.circuit.r_driver}), inputs, 1e-5);
+  solver::FastCore::Workspace workspace;
+  Eigen::MatrixXf sum = Eigen::MatrixXf::Zero(whole.rows(), whole.cols()), lines;
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    core.settled_lines(inputs[k], workspace, lines);
+    sum += static_cast<float>(1 << k) * lines;
+  }
+  return (sum - whole).cast<double>().norm() / std::sqrt(static_cast<double>(whole.size())) / reference_core::code_size(whole);
+}
+
 }  // namespace
 
 void to_json(Json& json, const FastSpeed& v) {
-  json = Json{{"ngspice", quantity(v.ngspice, "s")}, {"digits", v.digits}, {"digit_time", quantity(v.digit_seconds, "s")}, {"missed", v.missed}};
+  json = Json{{"ngspice", quantity(v.ngspice, "s")}, {"digits", v.digits}, {"digit_time", quantity(v.digit_seconds, "s")}, {"lines_rms", quantity(v.lines_rms, "LSB")}, {"missed", v.missed}};
   for (const FastSpeed::Batch& b : v.batches)
     json["batches"].push_back(Json{{"inputs", b.inputs}, {"time", quantity(b.seconds, "s")}, {"product", quantity(b.product, "s")}, {"mvm_per_second", b.rate}, {"products", b.products}, {"ngspice_ratio", b.gain}});
   for (const solver::SumChoice& c : v.sums) json["sums"].push_back(Json{{"name", c.name}, {"digits", c.digits}, {"error", c.error}});
 }
 
 FastSpeed measure_fast_speed(const solver::NeuronModel& model, std::uint64_t seed) {
-  constexpr double rate_limit = 1e5, products_limit = 6.0, gain_limit_alone = 1e6, gain_limit = 3e7;
+  constexpr double rate_limit = 1e5, products_limit = 6.0, lines_limit = 0.1, gain_limit_alone = 1e6, gain_limit = 3e7;
   constexpr int bits = 3;
   constexpr Eigen::Index n = 256;
   FastSpeed v;
@@ -69,7 +86,10 @@ FastSpeed measure_fast_speed(const solver::NeuronModel& model, std::uint64_t see
   const Eigen::MatrixXd g = solver::differential_cells(seed, n, n);
   const solver::CoreEffects all{.r_bl = 0.5, .r_sl = 0.5, .cell_current = [](double siemens, double volt) { return devices::read_current(devices::SinhRead{}, siemens, volt).current; },
                                 .sigma = 0.03 * std::sqrt(20e-6) * g.array().sqrt()};
-  const solver::FastCore core(model, g, {.v_trim = solver::line_trim(model, n), .v_decrement = 0.04, .max_code = 31}, bits, all);
+  const solver::OperatingPoint point{.v_trim = solver::line_trim(model, n), .v_decrement = 0.04, .max_code = 31};
+  const solver::FastCore core(model, g, point, bits, all);
+  v.lines_rms = lines_error(model, g, point, all, seed + 2);
+  if (!(v.lines_rms <= lines_limit)) v.missed.push_back(fmt::format("lines {:.3f} LSB rms from every cell at its own voltage, limit {}", v.lines_rms, lines_limit));
   v.sums = core.sums();
   v.digits = 2.0;  // the word lines' share, with x and with |x|
   for (const solver::SumChoice& c : v.sums) v.digits += c.digits;
