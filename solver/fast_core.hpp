@@ -75,9 +75,9 @@ class FastCore {
   int bits() const;
   // Integrated voltage at the amplifier output minus VREF [V], C × B, from one level matrix per magnitude bit. `counts`, if given, receives the events of integration (not those
   // of the ADC). Thread-safe with one workspace a thread; allocates only what workspace and result lack. The bits of a column depend on its own input alone, neither on the batch
-  // nor on threads. Each bit's pulse is one read of the cells;
-  // their noise reaches v to first order, as one normal number a conversion: `noise` says which, if the core has any. Throws Error for levels other than −1, 0 and +1.
-  // `supplies`: for each bit what the drivers' supplies give, empty for all of the read voltage (integrate_sharing() in supply_drop.hpp).
+  // nor on threads. Each bit's pulse is one read of the cells; their
+  // noise reaches v to first order, as one normal number a conversion: `noise` says which, if the core has any. Throws Error for levels other than −1, 0 and +1.
+  // `supplies`: for each bit what the drivers' supplies give, empty for all of the read voltage (supplies_of_cores() in supply_drop.hpp).
   void integrate(std::span<const LevelMatrix> levels, Workspace& workspace, Eigen::MatrixXf& v_integrated, EventCounts* counts = nullptr, const ReadNoiseKey& noise = {},
                  std::span<const SupplyMatrix> supplies = {}) const;
   // What the lines settle to at one level matrix while the word lines are on [V, relative to VREF], and the variance that read noise gives them [V²] if it is asked for, C × B.

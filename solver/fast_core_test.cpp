@@ -147,6 +147,30 @@ TEST_CASE("digits, regressions and single precision stay within 0.01 LSB rms of 
   }
 }
 
+TEST_CASE("lines that leak a little, much and not at all: integrated voltages within 0.02 LSB rms of double precision cycle by cycle") {
+  const NeuronModel model = test::default_model();
+  const Eigen::Index rows = 182;
+  const Eigen::MatrixXd g = differential_cells(17, rows, 1);
+  auto levels = signed_inputs(18, rows, 60, 3);
+  for (auto& level : levels) level.leftCols(30) = level.leftCols(30).cwiseMin(std::int8_t{0}).eval();  // lines far below their reference
+  for (const double trim : {-0.3, -0.4, -0.5}) {
+    const OperatingPoint point{.v_read = 0.49, .v_trim = trim, .v_decrement = 0.04, .pulse_multiplier = 2};
+    const FastCore core(model, g, point, 3);
+    FastCore::Workspace workspace;
+    Eigen::MatrixXf v;
+    core.integrate(levels, workspace, v);
+    const std::vector<double> exact = integrate_in_double(model, g.col(0), point, levels);
+    double square = 0, worst = 0;
+    for (Eigen::Index b = 0; b < 60; ++b) {
+      const double error = (static_cast<double>(v(0, b)) - exact[static_cast<size_t>(b)]) / core.lsb();
+      if (std::abs(exact[static_cast<size_t>(b)]) > 0.55) continue;  // the maps end at 0.6 V
+      square += error * error, worst = std::max(worst, std::abs(error));
+    }
+    MESSAGE("trim " << trim << " V: " << std::sqrt(square / 60) << " LSB rms, " << worst << " at most");
+    CHECK(std::sqrt(square / 60) < 0.02);
+  }
+}
+
 TEST_CASE("codes by table are those of counting thresholds, at and beside every one") {
   RandomStream random(9, 0, 0, 0, Purpose::test);
   for (const int count : {0, 1, 63}) {
