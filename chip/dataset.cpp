@@ -9,6 +9,8 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string_view>
 
 #include "core/errors.hpp"
 
@@ -102,19 +104,51 @@ Idx read_idx(const std::string& path, std::uint32_t magic, const std::string& ki
   return idx;
 }
 
-// The first of folder/name, folder/name.gz, folder/mnist/name, folder/mnist/name.gz that exists.
-std::string find_file(const std::string& folder, const std::string& name) {
-  for (const char* subfolder : {"", "mnist/"}) {
+// Throws unless `folder` is one.
+void require_folder(const std::string& folder, std::string_view files) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) throw IoError(folder, fmt::format("is not a folder; expected one with the {}", files));
+}
+
+// The first of folder/name, folder/name.gz and the same in each subfolder that exists.
+std::string find_file(const std::string& folder, const std::string& name, std::string_view files, std::span<const char* const> subfolders) {
+  const auto in = [&](std::string_view subfolder) -> std::string {
     for (const char* ending : {"", ".gz"}) {
       const std::string path = fmt::format("{}/{}{}{}", folder, subfolder, name, ending);
       std::error_code ignored;
       if (std::filesystem::exists(path, ignored)) return path;
     }
+    return {};
+  };
+  if (std::string path = in(""); !path.empty()) return path;
+  for (const char* subfolder : subfolders)
+    if (std::string path = in(fmt::format("{}/", subfolder)); !path.empty()) return path;
+  throw IoError(folder, fmt::format("holds no {0} or {0}.gz ({1}), nor does its subfolder {2}", name, files, fmt::join(subfolders, " or ")));
+}
+
+constexpr size_t cifar_side = 32, cifar_channels = 3, cifar_plane = cifar_side * cifar_side;
+constexpr size_t cifar_record = 1 + cifar_channels * cifar_plane;  // [bytes]
+constexpr int cifar_classes = 10;
+
+// Appends the records of one file; planes of colours become pixels.
+void add_cifar_file(const std::string& path, ImageSet& set) {
+  const GzHandle file(gzopen(path.c_str(), "rb"));
+  if (!file) throw IoError(path, fmt::format("cannot be read: {}", std::strerror(errno)));
+  std::array<std::uint8_t, cifar_record> record{};
+  for (size_t count = 0;; ++count) {
+    const size_t got = read_bytes(file.get(), path, record.data(), record.size());
+    if (got == 0 && count == 0) throw IoError(path, "is empty");
+    if (got == 0) return;
+    if (got < record.size())
+      throw IoError(path, fmt::format("is truncated: record {} has {} of the {} bytes of a CIFAR-10 record", count + 1, got, record.size()));
+    if (record[0] >= cifar_classes)
+      throw IoError(path, fmt::format("is not of CIFAR-10's binary version: record {} has the label {}", count + 1, record[0]));
+    set.labels.push_back(record[0]);
+    const size_t at = set.pixels.size();
+    set.pixels.resize(at + cifar_channels * cifar_plane);
+    for (size_t c = 0; c < cifar_channels; ++c)
+      for (size_t p = 0; p < cifar_plane; ++p) set.pixels[at + p * cifar_channels + c] = record[1 + c * cifar_plane + p];
   }
-  throw IoError(
-      folder,
-      fmt::format("holds no {0} or {0}.gz (IDX files of MNIST), nor does its subfolder mnist",
-                  name));
 }
 
 }  // namespace
@@ -122,7 +156,7 @@ std::string find_file(const std::string& folder, const std::string& name) {
 ImageSet ImageSet::slice(size_t first, size_t count) const {
   first = std::min(first, size());
   count = std::min(count, size() - first);
-  ImageSet part{.height = height, .width = width, .pixels = {}, .labels = {}, .source = source};
+  ImageSet part{.channels = channels, .height = height, .width = width, .pixels = {}, .labels = {}, .source = source};
   part.pixels.assign(image(first), image(first + count));
   part.labels.assign(labels.data() + first, labels.data() + first + count);
   return part;
@@ -149,12 +183,37 @@ ImageSet load_image_set(const std::string& images_path, const std::string& label
 }
 
 ImageSet load_mnist(const std::string& folder, Split split) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored))
-    throw IoError(folder, "is not a folder; expected one with the IDX files of MNIST");
+  constexpr std::string_view files = "IDX files of MNIST";
+  constexpr std::array<const char*, 1> subfolders{"mnist"};
+  require_folder(folder, files);
   const char* prefix = split == Split::train ? "train" : "t10k";
-  const std::string images = find_file(folder, fmt::format("{}-images-idx3-ubyte", prefix));
-  return load_image_set(images, find_file(folder, fmt::format("{}-labels-idx1-ubyte", prefix)));
+  const std::string images = find_file(folder, fmt::format("{}-images-idx3-ubyte", prefix), files, subfolders);
+  return load_image_set(images, find_file(folder, fmt::format("{}-labels-idx1-ubyte", prefix), files, subfolders));
+}
+
+ImageSet load_cifar10(const std::string& folder, Split split) {
+  constexpr std::string_view files = "binary version of CIFAR-10";
+  constexpr std::array<const char*, 2> subfolders{"cifar-10-batches-bin", "cifar10/cifar-10-batches-bin"};
+  require_folder(folder, files);
+  std::vector<std::string> names{"test_batch.bin"};
+  if (split == Split::train) names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};
+  ImageSet set{.channels = cifar_channels, .height = cifar_side, .width = cifar_side, .pixels = {}, .labels = {}, .source = {}};
+  for (const std::string& name : names) {
+    const std::string path = find_file(folder, name, files, subfolders);
+    if (set.source.empty()) set.source = path;
+    add_cifar_file(path, set);
+  }
+  return set;
+}
+
+DataSet data_set(std::string_view name) {
+  const auto found = std::find(data_set_names.begin(), data_set_names.end(), name);
+  MHO_ASSERT(found != data_set_names.end());
+  return static_cast<DataSet>(found - data_set_names.begin());
+}
+
+ImageSet load_data_set(DataSet set, const std::string& folder, Split split) {
+  return set == DataSet::cifar10 ? load_cifar10(folder, split) : load_mnist(folder, split);
 }
 
 }  // namespace mho::chip

@@ -1,5 +1,4 @@
-// IDX files: plain and packed are the same, and damaged ones end in one line that says what was
-// expected.
+// Data sets in their official layouts: plain and packed files are the same, and damaged ones end in one line that says what was expected.
 #include "chip/dataset.hpp"
 
 #include <doctest/doctest.h>
@@ -120,4 +119,48 @@ TEST_CASE("the shipped excerpt is there") {
   CHECK(test.size() == 1000);
   CHECK(train.labels[0] == 5);  // the first digits of the official files
   CHECK(test.labels[0] == 7);
+}
+
+TEST_CASE("CIFAR-10: planes of colours become pixels, five files one set, damaged files are named") {
+  const TemporaryFolder folder;
+  const std::filesystem::path batches = folder.path / "cifar-10-batches-bin";
+  std::filesystem::create_directories(batches);
+  const auto record = [](char label, char shift) {
+    std::string bytes(1, label);
+    for (int c = 0; c < 3; ++c)
+      for (int p = 0; p < 1024; ++p) bytes += static_cast<char>(p % 64 + 64 * c + shift);
+    return bytes;
+  };
+  for (const char number : {'1', '2', '3', '4', '5'}) {
+    const std::string name = (batches / (std::string("data_batch_") + number + ".bin")).string();
+    const auto label = static_cast<char>(number - '0');
+    if (number == '3') write_packed(name + ".gz", record(label, 3));
+    else write_text_file(name, record(label, static_cast<char>(label)) + (number == '5' ? record(9, 0) : ""));
+  }
+  const ImageSet train = load_data_set(DataSet::cifar10, folder.path, Split::train);
+  CHECK(train.labels == std::vector<std::uint8_t>{1, 2, 3, 4, 5, 9});
+  CHECK(train.channels == 3);
+  CHECK(train.elements() == 3072);
+  CHECK(train.pixels.size() == 6 * 3072);
+  for (const int p : {0, 33, 1023})
+    for (int c = 0; c < 3; ++c) CHECK(int(train.image(2)[3 * p + c]) == p % 64 + 64 * c + 3);
+  CHECK(train.slice(5, 1).image(0)[2] == 128);
+  CHECK(train.slice(5, 1).channels == 3);
+
+  const auto refused = [&](const std::string& bytes, const std::string& what) {
+    const std::string path = (batches / "test_batch.bin").string();
+    write_text_file(path, bytes);
+    try {
+      load_cifar10(folder.path, Split::test);
+      FAIL("not refused");
+    } catch (const IoError& e) {
+      CHECK(e.path == path);
+      CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
+    }
+  };
+  CHECK_THROWS_AS(load_cifar10(folder.path, Split::test), IoError);
+  refused("", "is empty");
+  refused(record(1, 0).substr(0, 3000), "record 1 has 3000 of the 3073 bytes");
+  refused(record(1, 0) + "x", "record 2 has 1 of the 3073 bytes");
+  refused(record(10, 0), "record 1 has the label 10");
 }

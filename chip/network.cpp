@@ -185,12 +185,12 @@ Eigen::MatrixXf Network::run(const MatrixEngine& engine, const ImageSet& images,
 Eigen::MatrixXf logits(const Network& network, const MatrixEngine& engine, const ImageSet& images,
                        const RunOptions& options) {
   const ValueInfo& in = network.input();
-  if (in.channels != 1 || in.height != images.height || in.width != images.width) {
+  if (in.channels != images.channels || in.height != images.height || in.width != images.width) {
     throw ConfigError(
         network.path(), 0, "",
         fmt::format("takes images of {} × {} × {} (channels × height × width), but those of {} are "
-                    "1 × {} × {}",
-                    in.channels, in.height, in.width, images.source, images.height, images.width));
+                    "{} × {} × {}",
+                    in.channels, in.height, in.width, images.source, images.channels, images.height, images.width));
   }
   Eigen::MatrixXf result(network.classes(), static_cast<Eigen::Index>(images.size()));
   const size_t chunks = (images.size() + images_per_chunk - 1) / images_per_chunk;

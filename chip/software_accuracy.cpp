@@ -33,12 +33,13 @@ void print_matrices(const Network& network) {
 
 int run(int argc, char** argv) {
   CLI::App app("Accuracy of a network in software on labelled images.", "mho-software-accuracy");
-  std::string path, data, split = "test";
+  std::string path, data, set = "mnist", split = "test";
   std::vector<double> noise;
   int draws = 10, threads = 0;
   std::uint64_t seed = 1;
   app.add_option("network", path, "ONNX file")->required();
-  app.add_option("--data", data, "folder with the IDX files of MNIST")->required();
+  app.add_option("--data", data, "folder with the data set")->required();
+  app.add_option("--set", set, "data set: mnist or cifar10")->check(CLI::IsMember(data_set_names));
   app.add_option("--split", split, "train or test")->check(CLI::IsMember({"train", "test"}));
   app.add_option("--noise", noise,
                  "standard deviations of noise on weights / max |weights| of their layer");
@@ -48,7 +49,7 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   const Network network = Network::load(path);
-  const ImageSet images = load_mnist(data, split == "train" ? Split::train : Split::test);
+  const ImageSet images = load_data_set(data_set(set), data, split == "train" ? Split::train : Split::test);
   const auto score = [&](const std::vector<MatrixSpec>& matrices) {
     return accuracy(classify(network, SoftwareEngine(matrices), images, {.threads = threads}),
                     images);

@@ -86,12 +86,12 @@ const chip::Network& Job::network() {
 
 const chip::ImageSet& Job::training_images() {
   if (!training_)
-    training_ = chip::load_mnist(config_.data, chip::Split::train).slice(0, static_cast<size_t>(config_.training_images));
+    training_ = chip::load_data_set(config_.data_set, config_.data, chip::Split::train).slice(0, static_cast<size_t>(config_.training_images));
   return *training_;
 }
 
 const chip::ImageSet& Job::test_images() {
-  if (!test_) test_ = chip::load_mnist(config_.data, chip::Split::test).slice(0, static_cast<size_t>(config_.images));
+  if (!test_) test_ = chip::load_data_set(config_.data_set, config_.data, chip::Split::test).slice(0, static_cast<size_t>(config_.images));
   return *test_;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "chip/chip_config.hpp"
+#include "chip/dataset.hpp"
 #include "core/json_file.hpp"
 #include "core/toml_file.hpp"
 #include "validation/neuron_calibration.hpp"
@@ -18,7 +19,8 @@ struct JobConfig {
   std::uint64_t seed = 1;
   int threads = 0;                     // [1] 0: all processors
   std::string network;                 // path of an ONNX file
-  std::string data;                    // folder with IDX files
+  chip::DataSet data_set = chip::DataSet::mnist;
+  std::string data;                    // folder with the data set
   int training_images = 500;           // [1] first ones of the training file: they choose operating points
   validation::CalibrationSettings calibrate;
   chip::ChipConfig chip;
