@@ -193,7 +193,7 @@ ImageSet load_mnist(const std::string& folder, Split split) {
 
 ImageSet load_cifar10(const std::string& folder, Split split) {
   constexpr std::string_view files = "binary version of CIFAR-10";
-  constexpr std::array<const char*, 2> subfolders{"cifar-10-batches-bin", "cifar10/cifar-10-batches-bin"};
+  constexpr std::array<const char*, 3> subfolders{"cifar-10-batches-bin", "cifar10", "cifar10/cifar-10-batches-bin"};
   require_folder(folder, files);
   std::vector<std::string> names{"test_batch.bin"};
   if (split == Split::train) names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};

@@ -36,7 +36,7 @@ ImageSet load_image_set(const std::string& images_path, const std::string& label
 ImageSet load_mnist(const std::string& folder, Split split);
 
 // Reads records of one byte of label and 32 × 32 bytes of red, green and blue each, as many as a file holds: data_batch_1.bin … data_batch_5.bin, or
-// test_batch.bin, each with or without .gz, from `folder`, folder/cifar-10-batches-bin or folder/cifar10/cifar-10-batches-bin. Throws IoError
+// test_batch.bin, each with or without .gz, from `folder` or its subfolder cifar-10-batches-bin, cifar10 or cifar10/cifar-10-batches-bin. Throws IoError
 // when a file is missing, empty or not a whole number of records, or holds a label above 9.
 ImageSet load_cifar10(const std::string& folder, Split split);
 
