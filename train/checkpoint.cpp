@@ -9,9 +9,21 @@
 #include "core/json_file.hpp"
 
 namespace mho::train {
+namespace {
 
-void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state,
-                     const std::vector<torch::Tensor>& parameters,
+IoError damaged(const std::string& path) {
+  return {path, "is not a checkpoint of this program or is damaged; remove it to train from the start"};
+}
+
+c10::IValue value(torch::serialize::InputArchive& archive, const std::string& name) {
+  c10::IValue v;
+  archive.read(name, v);
+  return v;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state, const std::vector<torch::Tensor>& network,
                      torch::optim::Optimizer& optimizer) {
   torch::serialize::OutputArchive archive, optimizer_archive;
   archive.write("key", c10::IValue(key));
@@ -19,10 +31,9 @@ void save_checkpoint(const std::string& path, const std::string& key, const Trai
   archive.write("epoch", c10::IValue(static_cast<std::int64_t>(state.chosen.epoch)));
   archive.write("validation_accuracy", c10::IValue(state.chosen.validation_accuracy));
   archive.write("noisy_accuracy", c10::IValue(state.chosen.noisy_accuracy));
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    archive.write(fmt::format("parameter{}", i), parameters[i]);
-    archive.write(fmt::format("best{}", i), state.best[i]);
-  }
+  archive.write("best_count", c10::IValue(static_cast<std::int64_t>(state.best.size())));
+  for (size_t i = 0; i < network.size(); ++i) archive.write(fmt::format("parameter{}", i), network[i]);
+  for (size_t i = 0; i < state.best.size(); ++i) archive.write(fmt::format("best{}", i), state.best[i]);
   optimizer.save(optimizer_archive);
   archive.write("optimizer", optimizer_archive);
   std::ostringstream bytes;
@@ -30,39 +41,40 @@ void save_checkpoint(const std::string& path, const std::string& key, const Trai
   write_text_file(path, bytes.str());
 }
 
-bool load_checkpoint(const std::string& path, const std::string& key, TrainingState& state,
-                     const std::vector<torch::Tensor>& parameters,
-                     torch::optim::Optimizer& optimizer) {
-  if (!std::filesystem::exists(path)) return false;
+std::optional<int> checkpointed_epochs(const std::string& path, const std::string& key) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  try {
+    torch::serialize::InputArchive archive;
+    archive.load_from(path);
+    if (value(archive, "key").toStringRef() != key) return std::nullopt;
+    return static_cast<int>(value(archive, "epochs_done").toInt());
+  } catch (const c10::Error&) {
+    throw damaged(path);
+  }
+}
+
+void load_checkpoint(const std::string& path, TrainingState& state, const std::vector<torch::Tensor>& network, torch::optim::Optimizer& optimizer) {
   try {
     torch::serialize::InputArchive archive, optimizer_archive;
     archive.load_from(path);
-    const auto value = [&](const std::string& name) {
-      c10::IValue v;
-      archive.read(name, v);
-      return v;
+    state.epochs_done = static_cast<int>(value(archive, "epochs_done").toInt());
+    state.chosen.epoch = static_cast<int>(value(archive, "epoch").toInt());
+    state.chosen.validation_accuracy = value(archive, "validation_accuracy").toDouble();
+    state.chosen.noisy_accuracy = value(archive, "noisy_accuracy").toDouble();
+    const auto tensor = [&](const std::string& name) {
+      torch::Tensor t;
+      archive.read(name, t);
+      return t;
     };
-    if (value("key").toStringRef() != key) return false;
-    state.epochs_done = static_cast<int>(value("epochs_done").toInt());
-    state.chosen.epoch = static_cast<int>(value("epoch").toInt());
-    state.chosen.validation_accuracy = value("validation_accuracy").toDouble();
-    state.chosen.noisy_accuracy = value("noisy_accuracy").toDouble();
-    state.best.clear();
     const torch::NoGradGuard guard;
-    for (size_t i = 0; i < parameters.size(); ++i) {
-      torch::Tensor parameter, best;
-      archive.read(fmt::format("parameter{}", i), parameter);
-      archive.read(fmt::format("best{}", i), best);
-      parameters[i].copy_(parameter);
-      state.best.push_back(best.clone());
-    }
+    for (size_t i = 0; i < network.size(); ++i) network[i].copy_(tensor(fmt::format("parameter{}", i)));
+    state.best.clear();
+    const auto best_count = value(archive, "best_count").toInt();
+    for (std::int64_t i = 0; i < best_count; ++i) state.best.push_back(tensor(fmt::format("best{}", i)).clone());
     archive.read("optimizer", optimizer_archive);
     optimizer.load(optimizer_archive);
-    return true;
   } catch (const c10::Error&) {
-    throw IoError(
-        path,
-        "is not a checkpoint of this program or is damaged; remove it to train from the start");
+    throw damaged(path);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <torch/torch.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,18 +12,16 @@ namespace mho::train {
 
 struct TrainingState {
   int epochs_done = 0;
-  std::vector<torch::Tensor> best;  // parameters of the epoch chosen so far
+  std::vector<torch::Tensor> best;  // QuantizedCnn::folded() of the epoch chosen so far
   TrainingResult chosen;
 };
 
-// `key` stands for options and images. Written to a temporary name and renamed.
-void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state,
-                     const std::vector<torch::Tensor>& parameters,
+// `key` stands for options and images. `network` is QuantizedCnn::state(). Written to a temporary name and renamed.
+void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state, const std::vector<torch::Tensor>& network,
                      torch::optim::Optimizer& optimizer);
-// Fills parameters (in place), optimizer and state. False when there is no checkpoint with this
-// key.
-bool load_checkpoint(const std::string& path, const std::string& key, TrainingState& state,
-                     const std::vector<torch::Tensor>& parameters,
-                     torch::optim::Optimizer& optimizer);
+// Epochs that the checkpoint with this key has behind it; nothing when there is none.
+std::optional<int> checkpointed_epochs(const std::string& path, const std::string& key);
+// Fills network (in place), optimizer and state from a checkpoint that is there.
+void load_checkpoint(const std::string& path, TrainingState& state, const std::vector<torch::Tensor>& network, torch::optim::Optimizer& optimizer);
 
 }  // namespace mho::train

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "core/errors.hpp"
+
 namespace mho::train {
 namespace {
 
@@ -17,91 +19,85 @@ OnnxTensor constant_of(const torch::Tensor& tensor) {
   return OnnxTensor::of_floats(t.sizes().vec(), std::vector<float>(values, values + t.numel()));
 }
 
-// Appends nodes one after the other, each reading the last one's output.
+using Integers = std::vector<std::int64_t>;
+
+// Appends nodes; each returns the name of its output.
 struct GraphWriter {
   chip::OnnxModel model;
-  std::string last;
 
-  void add(OnnxNode node) {
-    node.inputs.insert(node.inputs.begin(), last);
-    last = node.name + "_out";
-    node.outputs = {last};
-    model.nodes.push_back(std::move(node));
+  std::string add(const std::string& name, const std::string& type, std::vector<std::string> inputs, decltype(OnnxNode::attributes) attributes = {}) {
+    const std::string output = name + "_out";
+    model.nodes.push_back({.name = name, .type = type, .inputs = std::move(inputs), .outputs = {output}, .attributes = std::move(attributes)});
+    return output;
   }
   // Clip to 0 … limit, then codes of limit / (2^bits − 1) and back.
-  void add_quantizer(const std::string& name, float limit, int bits) {
+  std::string add_quantizer(const std::string& name, const std::string& input, float limit, int bits) {
     model.constants["zero"] = OnnxTensor::of_floats({}, {0.0f});
     model.constants["zero_point"] = OnnxTensor::of_integers(ElementType::uint8, {}, {0});
     model.constants[name + "_limit"] = OnnxTensor::of_floats({}, {limit});
-    model.constants[name + "_lsb"] =
-        OnnxTensor::of_floats({}, {limit / static_cast<float>((1 << bits) - 1)});
-    add({.name = name + "_clip",
-         .type = "Clip",
-         .inputs = {"zero", name + "_limit"},
-         .outputs = {},
-         .attributes = {}});
-    for (const std::string type : {"QuantizeLinear", "DequantizeLinear"}) {
-      add({.name = name + (type[0] == 'Q' ? "_quantize" : "_dequantize"),
-           .type = type,
-           .inputs = {name + "_lsb", "zero_point"},
-           .outputs = {},
-           .attributes = {}});
-    }
+    model.constants[name + "_lsb"] = OnnxTensor::of_floats({}, {limit / static_cast<float>((1 << bits) - 1)});
+    std::string x = add(name + "_clip", "Clip", {input, "zero", name + "_limit"});
+    x = add(name + "_quantize", "QuantizeLinear", {x, name + "_lsb", "zero_point"});
+    return add(name + "_dequantize", "DequantizeLinear", {x, name + "_lsb", "zero_point"});
+  }
+  std::string add_matrix(const std::string& name, const Matrix& m, const std::string& input) {
+    model.constants[name + "_weights"] = constant_of(m.weights);
+    model.constants[name + "_bias"] = constant_of(m.bias);
+    const std::vector<std::string> inputs{input, name + "_weights", name + "_bias"};
+    if (!m.is_conv()) return add(name, "Gemm", inputs, {{"transB", std::int64_t{1}}});
+    const std::int64_t side = m.weights.size(2), pad = side / 2, stride = m.stride;
+    return add(name, "Conv", inputs, {{"kernel_shape", Integers{side, side}}, {"pads", Integers{pad, pad, pad, pad}}, {"strides", Integers{stride, stride}}});
   }
 };
-
-using Integers = std::vector<std::int64_t>;
 
 }  // namespace
 
 chip::OnnxModel to_onnx(const QuantizedCnn& network, const TrainingOptions& options,
                         const TrainingResult& result, const chip::ImageSet& images) {
+  MHO_ASSERT(!network.normalised());
   GraphWriter graph;
-  graph.last = "image";
-  graph.model.inputs = {{"image", {-1, 1, network.height, network.width}}};
-  graph.add_quantizer("image", 1.0f, options.input_bits);
-  size_t m = 0;
-  int convs = 0, pools = 0, denses = 0;
-  for (const Layer& layer : network.layers) {
-    if (layer.kind == Layer::Kind::pool) {
-      graph.add({.name = fmt::format("pool{}", ++pools),
-                 .type = "MaxPool",
-                 .inputs = {},
-                 .outputs = {},
-                 .attributes = {{"kernel_shape", Integers{2, 2}},
-                                {"strides", Integers{2, 2}},
-                                {"ceil_mode", std::int64_t{1}}}});
-      continue;
+  graph.model.inputs = {{"image", {-1, network.channels, network.height, network.width}}};
+  std::string x = graph.add_quantizer("image", "image", static_cast<float>(options.input_full_scale), options.input_bits);
+  size_t m = 0, clip = 0;
+  int convs = 0, blocks = 0, pools = 0, denses = 0;
+  const auto matrix = [&](const std::string& name, const std::string& input) { return graph.add_matrix(name, network.matrices[m++], input); };
+  const auto codes = [&](const std::string& name, const std::string& input, int bits) {
+    return graph.add_quantizer(name, input, network.clips[clip++].item<float>(), bits);
+  };
+  std::int64_t channels = network.channels;
+  for (size_t i = 0; i < network.layers.size(); ++i) {
+    const Layer& layer = network.layers[i];
+    std::string name;
+    switch (layer.kind) {
+      case Layer::Kind::pool:
+        x = graph.add(fmt::format("pool{}", ++pools), "MaxPool", {x},
+                      {{"kernel_shape", Integers{2, 2}}, {"strides", Integers{2, 2}}, {"ceil_mode", std::int64_t{1}}});
+        continue;
+      case Layer::Kind::average:
+        x = codes("average", graph.add("average", "GlobalAveragePool", {x}), network.average_bits);
+        continue;
+      case Layer::Kind::conv:
+        name = fmt::format("conv{}", ++convs);
+        x = matrix(name, x);
+        break;
+      case Layer::Kind::block: {
+        name = fmt::format("block{}", ++blocks);
+        const std::string inner = codes(name + "_conv1", matrix(name + "_conv1", x), network.activation_bits);
+        const std::string sum = matrix(name + "_conv2", inner);
+        const bool beside = layer.stride != 1 || channels != layer.outputs;
+        x = graph.add(name + "_add", "Add", {sum, beside ? matrix(name + "_shortcut", x) : x});
+        break;
+      }
+      case Layer::Kind::dense:
+        name = fmt::format("dense{}", ++denses);
+        if (denses == 1) x = graph.add("flatten", "Flatten", {x}, {{"axis", std::int64_t{1}}});
+        x = matrix(name, x);
+        break;
     }
-    const bool conv = layer.kind == Layer::Kind::conv;
-    const std::string name =
-        conv ? fmt::format("conv{}", ++convs) : fmt::format("dense{}", ++denses);
-    if (denses == 1)
-      graph.add({.name = "flatten",
-                 .type = "Flatten",
-                 .inputs = {},
-                 .outputs = {},
-                 .attributes = {{"axis", std::int64_t{1}}}});
-    graph.model.constants[name + "_weights"] = constant_of(network.weights[m]);
-    graph.model.constants[name + "_bias"] = constant_of(network.biases[m]);
-    OnnxNode node{.name = name,
-                  .type = conv ? "Conv" : "Gemm",
-                  .inputs = {name + "_weights", name + "_bias"},
-                  .outputs = {},
-                  .attributes = {}};
-    if (conv) {
-      node.attributes = {{"kernel_shape", Integers{3, 3}},
-                         {"pads", Integers{1, 1, 1, 1}},
-                         {"strides", Integers{1, 1}}};
-    } else {
-      node.attributes = {{"transB", std::int64_t{1}}};
-    }
-    graph.add(std::move(node));
-    if (m < network.clips.size())
-      graph.add_quantizer(name, network.clips[m].item<float>(), options.activation_bits);
-    ++m;
+    channels = layer.outputs;
+    if (i + 1 < network.layers.size()) x = codes(name, x, network.activation_bits);
   }
-  graph.model.outputs = {{graph.last, {-1, network.layers.back().outputs}}};
+  graph.model.outputs = {{x, {-1, network.layers.back().outputs}}};
   graph.model.metadata = {
       {"mho.input", "pixel / 255"},
       {"mho.data_set", fmt::format("{}: {} training and {} validation images",

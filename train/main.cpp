@@ -16,7 +16,7 @@ int run(int argc, char** argv) {
   std::string config, data, out;
   std::vector<std::string> settings;
   app.add_option("config", config, "options (TOML), e.g. examples/train-mnist.toml")->required();
-  app.add_option("--data", data, "folder with the IDX files of MNIST")->required();
+  app.add_option("--data", data, "folder with the data set of the config")->required();
   app.add_option("--out", out,
                  "ONNX file to write; FILE.checkpoint beside it keeps the state after each epoch")
       ->required();
@@ -27,7 +27,7 @@ int run(int argc, char** argv) {
   for (const std::string& s : settings) file.set(s);
   const mho::train::TrainingOptions options = mho::train::read_training_options(file);
   const mho::train::TrainingResult result =
-      mho::train::train_network(options, mho::chip::load_mnist(data, mho::chip::Split::train), out);
+      mho::train::train_network(options, mho::chip::load_data_set(options.data_set, data, mho::chip::Split::train), out);
   fmt::print(
       "{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, "
       "{:.0f} s\n",

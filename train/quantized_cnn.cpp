@@ -1,5 +1,6 @@
 #include "train/quantized_cnn.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace mho::train {
@@ -41,82 +42,202 @@ torch::Tensor quantize_activation(const torch::Tensor& x, const torch::Tensor& c
   return QuantizeActivation::apply(x, clip, (std::int64_t{1} << bits) - 1);
 }
 
-QuantizedCnn::QuantizedCnn(const TrainingOptions& options, int image_height, int image_width)
+torch::Tensor Matrix::scale() const { return normalised() ? gain / torch::sqrt(variance + batch_normalization_epsilon) : torch::ones_like(bias); }
+
+QuantizedCnn::QuantizedCnn(const TrainingOptions& options, int image_channels, int image_height, int image_width)
     : layers(parse_layers(options.layers, "")),
+      channels(image_channels),
       height(image_height),
       width(image_width),
-      activation_bits(options.activation_bits) {
-  std::int64_t channels = 1, h = height, w = width;
-  bool flat = false;
-  for (const Layer& layer : layers) {
-    if (layer.kind == Layer::Kind::pool) {
-      h = (h + 1) / 2;
-      w = (w + 1) / 2;
-      continue;
+      activation_bits(options.activation_bits),
+      average_bits(options.average_bits),
+      input_full_scale(options.input_full_scale) {
+  std::int64_t inputs = channels, h = height, w = width;
+  const auto add_matrix = [&](std::vector<std::int64_t> shape, int stride, bool normalised, int input) {
+    RandomStream random(options.seed, 0, 0, static_cast<std::uint32_t>(matrices.size()), Purpose::weights);
+    Matrix m{.weights = {}, .bias = torch::zeros({shape[0]}), .gain = {}, .mean = {}, .variance = {}, .stride = stride, .input = input};
+    double fan_in = 1;
+    for (size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
+    m.weights = normal_tensor(shape, random) * std::sqrt(2.0 / fan_in);
+    if (normalised) {
+      m.gain = torch::ones_like(m.bias);
+      m.mean = torch::zeros_like(m.bias);
+      m.variance = torch::ones_like(m.bias);
     }
-    const bool conv = layer.kind == Layer::Kind::conv;
-    const std::int64_t inputs = conv ? 9 * channels : flat ? channels : channels * h * w;
-    RandomStream random(options.seed, 0, 0, static_cast<std::uint32_t>(weights.size()),
-                        Purpose::weights);
-    const std::vector<std::int64_t> shape =
-        conv ? std::vector<std::int64_t>{layer.outputs, channels, 3, 3}
-             : std::vector<std::int64_t>{layer.outputs, inputs};
-    weights.push_back(normal_tensor(shape, random) * std::sqrt(2.0 / static_cast<double>(inputs)));
-    biases.push_back(torch::zeros({layer.outputs}));
-    if (weights.size() > 1) clips.push_back(torch::full({}, options.initial_clip));
-    channels = layer.outputs;
-    flat = !conv;
+    matrices.push_back(std::move(m));
+  };
+  const auto add_clip = [&] { clips.push_back(torch::full({}, options.initial_clip)); };
+  const auto latest = [&] { return static_cast<int>(clips.size()) - 1; };
+  const auto halve = [&](int stride) {
+    h = (h + stride - 1) / stride;
+    w = (w + stride - 1) / stride;
+  };
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Layer& layer = layers[i];
+    const std::int64_t outputs = layer.outputs;
+    const bool last = i + 1 == layers.size();
+    switch (layer.kind) {
+      case Layer::Kind::pool:
+        halve(2);
+        continue;
+      case Layer::Kind::average:
+        h = w = 1;
+        add_clip();
+        continue;
+      case Layer::Kind::conv:
+        add_matrix({outputs, inputs, 3, 3}, layer.stride, options.batch_normalization, latest());
+        halve(layer.stride);
+        break;
+      case Layer::Kind::block: {
+        const int from = latest();
+        add_matrix({outputs, inputs, 3, 3}, layer.stride, options.batch_normalization, from);
+        add_clip();
+        add_matrix({outputs, outputs, 3, 3}, 1, options.batch_normalization, latest());
+        if (layer.stride != 1 || outputs != inputs) add_matrix({outputs, inputs, 1, 1}, layer.stride, false, from);
+        halve(layer.stride);
+        break;
+      }
+      case Layer::Kind::dense:
+        add_matrix({outputs, inputs * h * w}, 1, false, latest());
+        h = w = 1;
+        break;
+    }
+    if (!last) add_clip();
+    inputs = outputs;
   }
   for (const torch::Tensor& p : parameters()) p.set_requires_grad(true);
 }
 
 std::vector<torch::Tensor> QuantizedCnn::parameters() const {
-  std::vector<torch::Tensor> all = weights;
-  all.insert(all.end(), biases.begin(), biases.end());
+  std::vector<torch::Tensor> all;
+  for (const Matrix& m : matrices) all.push_back(m.weights);
+  for (const Matrix& m : matrices) all.push_back(m.bias);
   all.insert(all.end(), clips.begin(), clips.end());
+  for (const Matrix& m : matrices)
+    if (m.normalised()) all.push_back(m.gain);
   return all;
 }
 
-void QuantizedCnn::set_parameters(const std::vector<torch::Tensor>& values) {
+std::vector<torch::Tensor> QuantizedCnn::state() const {
+  std::vector<torch::Tensor> all = parameters();
+  for (const Matrix& m : matrices) {
+    if (!m.normalised()) continue;
+    all.push_back(m.mean);
+    all.push_back(m.variance);
+  }
+  return all;
+}
+
+void QuantizedCnn::set_state(const std::vector<torch::Tensor>& values) {
   const torch::NoGradGuard guard;
-  const std::vector<torch::Tensor> mine = parameters();
+  const std::vector<torch::Tensor> mine = state();
   for (size_t i = 0; i < mine.size(); ++i) mine[i].copy_(values[i]);
 }
 
-torch::Tensor QuantizedCnn::forward(const torch::Tensor& images, double noise,
-                                    RandomStream& random) const {
-  torch::Tensor x = images;
-  size_t m = 0;  // number of layers with weights so far
-  for (size_t i = 0; i < layers.size(); ++i) {
-    if (layers[i].kind == Layer::Kind::pool) continue;  // done with the layer before
-    torch::Tensor w = weights[m], b = biases[m];
+bool QuantizedCnn::normalised() const {
+  return std::any_of(matrices.begin(), matrices.end(), [](const Matrix& m) { return m.normalised(); });
+}
+
+std::vector<torch::Tensor> QuantizedCnn::folded() const {
+  const torch::NoGradGuard guard;
+  std::vector<torch::Tensor> weights, rest;
+  for (const Matrix& m : matrices) {
+    const torch::Tensor scale = m.scale();
+    weights.push_back(m.is_conv() ? m.weights * scale.reshape({-1, 1, 1, 1}) : m.weights.clone());
+    rest.push_back(m.normalised() ? m.bias - m.mean * scale : m.bias.clone());
+  }
+  for (const torch::Tensor& c : clips) rest.push_back(c.clone());
+  weights.insert(weights.end(), rest.begin(), rest.end());
+  return weights;
+}
+
+void QuantizedCnn::fold() {
+  const std::vector<torch::Tensor> values = folded();
+  for (Matrix& m : matrices) m.gain = m.mean = m.variance = torch::Tensor();
+  set_state(values);
+}
+
+double QuantizedCnn::full_scale(const Matrix& matrix) const {
+  return matrix.input < 0 ? input_full_scale : clips[static_cast<size_t>(matrix.input)].item<double>();
+}
+
+namespace {
+
+torch::Tensor product(const Matrix& m, const torch::Tensor& x, const torch::Tensor& weights, const torch::Tensor& bias) {
+  return m.is_conv() ? torch::conv2d(x, weights, bias, m.stride, weights.size(2) / 2) : torch::linear(x.flatten(1), weights, bias);
+}
+
+// x times a matrix with its bias and batch normalisation.
+torch::Tensor apply(const QuantizedCnn& network, const Matrix& m, const torch::Tensor& x, double noise, RandomStream& random, Pass pass) {
+  const std::vector<std::int64_t> by_output = m.is_conv() ? std::vector<std::int64_t>{-1, 1, 1, 1} : std::vector<std::int64_t>{-1, 1};
+  if (pass == Pass::training && m.normalised()) {
+    torch::Tensor w = m.weights;
     if (noise > 0.0) {
-      const double sigma = noise * w.detach().abs().max().item<double>();
-      const double full_scale = m == 0 ? 1.0 : clips[m - 1].item<double>();
-      w = w + normal_tensor(w.sizes(), random) * sigma;
-      b = b + normal_tensor(b.sizes(), random) * (sigma * full_scale);
+      // Noise of the folded weights, seen before normalisation.
+      const torch::Tensor scale = m.scale().detach().abs().clamp_min(1e-6).reshape(by_output);
+      const double sigma = noise * (m.weights.detach() * scale).abs().max().item<double>();
+      w = w + normal_tensor(w.sizes(), random) * (sigma / scale);
     }
-    x = layers[i].kind == Layer::Kind::conv ? torch::conv2d(x, w, b, 1, 1)
-                                            : torch::linear(x.flatten(1), w, b);
+    return torch::batch_norm(product(m, x, w, {}), m.gain, m.bias, m.mean, m.variance, true, 0.1, batch_normalization_epsilon, false);
+  }
+  torch::Tensor w = m.weights, b = m.bias;
+  if (m.normalised()) {
+    const torch::Tensor scale = m.scale();
+    w = w * scale.reshape(by_output);
+    b = b - m.mean * scale;
+  }
+  if (noise > 0.0) {
+    const double sigma = noise * w.detach().abs().max().item<double>();
+    w = w + normal_tensor(w.sizes(), random) * sigma;
+    b = b + normal_tensor(b.sizes(), random) * (sigma * network.full_scale(m));
+  }
+  return product(m, x, w, b);
+}
+
+}  // namespace
+
+torch::Tensor QuantizedCnn::forward(const torch::Tensor& images, double noise, RandomStream& random, Pass pass) const {
+  torch::Tensor x = images;
+  size_t m = 0, clip = 0;  // next ones
+  const auto next = [&](const torch::Tensor& input) { return apply(*this, matrices[m++], input, noise, random, pass); };
+  const auto codes = [&](const torch::Tensor& y, int bits) { return quantize_activation(y, clips[clip++], bits); };
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Layer& layer = layers[i];
+    switch (layer.kind) {
+      case Layer::Kind::pool:
+        continue;  // done with the layer before
+      case Layer::Kind::average:
+        x = codes(x.mean({2, 3}), average_bits);
+        continue;
+      case Layer::Kind::conv:
+      case Layer::Kind::dense:
+        x = next(x);
+        break;
+      case Layer::Kind::block: {
+        const bool beside = layer.stride != 1 || x.size(1) != layer.outputs;
+        const torch::Tensor inner = codes(next(x), activation_bits);
+        const torch::Tensor sum = next(inner);
+        x = sum + (beside ? next(x) : x);
+        break;
+      }
+    }
     // Rounding keeps order, so pooling before it gives the same values and a gradient without ties.
-    if (i + 1 < layers.size() && layers[i + 1].kind == Layer::Kind::pool)
-      x = torch::max_pool2d(x, 2, 2, 0, 1, true);
-    if (m < clips.size()) x = quantize_activation(x, clips[m], activation_bits);
-    ++m;
+    if (i + 1 < layers.size() && layers[i + 1].kind == Layer::Kind::pool) x = torch::max_pool2d(x, 2, 2, 0, 1, true);
+    if (i + 1 < layers.size()) x = codes(x, activation_bits);
   }
   return x;
 }
 
-void QuantizedCnn::limit_parameters(double limit) {
+void QuantizedCnn::limit_parameters(double weight_clip, double bias_rows) {
   const torch::NoGradGuard guard;
   for (const torch::Tensor& c : clips) c.clamp_min_(smallest_clip);
-  if (limit <= 0.0) return;
-  for (size_t m = 0; m < weights.size(); ++m) {
-    const double most = limit * weights[m].std().item<double>();
-    weights[m].clamp_(-most, most);
-    const double full_scale = m == 0 ? 1.0 : clips[m - 1].item<double>();
-    const double row = weights[m].abs().max().item<double>() * full_scale;
-    biases[m].clamp_(-row, row);
+  if (weight_clip <= 0.0) return;
+  for (const Matrix& m : matrices) {
+    const double most = weight_clip * m.weights.std().item<double>();
+    m.weights.clamp_(-most, most);
+    if (m.normalised()) continue;
+    const double rows = bias_rows * m.weights.abs().max().item<double>() * full_scale(m);
+    m.bias.clamp_(-rows, rows);
   }
 }
 

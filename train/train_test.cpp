@@ -71,7 +71,7 @@ TEST_CASE("two runs, and a run stopped and resumed, write the same bytes, chance
 TEST_CASE("the exported network gives the outputs of the trained one") {
   const chip::ImageSet images = shipped_training_images().slice(0, 40);
   const TrainingOptions options = small_options();
-  const QuantizedCnn trained(options, 28, 28);
+  const QuantizedCnn trained(options, 1, 28, 28);
   const chip::Network network(to_onnx(trained, options, {}, images));
   const Eigen::MatrixXf found =
       chip::logits(network, chip::SoftwareEngine(network.matrices()), images);
@@ -92,6 +92,46 @@ TEST_CASE("the exported network gives the outputs of the trained one") {
   CHECK((differences.array() < 1e-5f).count() >= 36);
 }
 
+TEST_CASE("folding batch normalisation does not change what a network computes; a resumed run folds where the other did") {
+  TrainingOptions options = small_options();
+  options.layers = {"conv 4", "block 4", "block 8 /2", "average", "dense 10"};
+  options.batch_normalization = true;
+  options.folded_epochs = 1;
+  options.flip = true;
+  options.bias_rows = 4;
+  options.shift = 0;
+  QuantizedCnn network(options, 1, 28, 28);
+  // conv, two and three matrices of the blocks, dense; a code after conv, inside and after each block, after the average.
+  CHECK(network.matrices.size() == 7);
+  CHECK(network.clips.size() == 6);
+  CHECK(network.matrices[5].weights.size(2) == 1);
+  RandomStream random(1, 0, 0, 0, Purpose::test);
+  const torch::NoGradGuard guard;
+  for (Matrix& m : network.matrices) {
+    if (!m.normalised()) continue;
+    m.mean.fill_(0.3);
+    m.variance.fill_(2.5);
+    m.gain.fill_(1.2);
+    m.bias.fill_(0.2);
+  }
+  const torch::Tensor images = torch::arange(5 * 28 * 28).reshape({5, 1, 28, 28}).remainder(8).div(7.0);
+  const torch::Tensor before = network.forward(images, 0.0, random);
+  network.fold();
+  CHECK_FALSE(network.normalised());
+  const torch::Tensor after = network.forward(images, 0.0, random);
+  CHECK((before - after).abs().max().item<double>() <= 1e-4 * before.abs().max().item<double>());
+
+  const TemporaryFolder folder;
+  const chip::ImageSet set = shipped_training_images();
+  torch::AutoGradMode on(true);
+  options.epochs = 2;
+  const auto bytes_of = [&](const std::string& name) { return read_text_file(folder.file(name)); };
+  train_network(options, set, folder.file("a.onnx"));
+  train_network(options, set, folder.file("b.onnx"), 1);
+  train_network(options, set, folder.file("b.onnx"));
+  CHECK(bytes_of("a.onnx") == bytes_of("b.onnx"));
+}
+
 TEST_CASE("the quantiser rounds to multiples of clip / 7 and passes gradients as PACT does") {
   torch::Tensor x = torch::tensor({-1.0f, 0.1f, 1.0f, 2.9f, 3.5f, 8.0f}).set_requires_grad(true);
   torch::Tensor clip = torch::tensor(3.0f).set_requires_grad(true);
@@ -106,16 +146,16 @@ TEST_CASE("the quantiser rounds to multiples of clip / 7 and passes gradients as
 }
 
 TEST_CASE("weights and biases stay within their limits") {
-  QuantizedCnn network(small_options(), 28, 28);
+  QuantizedCnn network(small_options(), 1, 28, 28);
   {
     const torch::NoGradGuard guard;
-    network.biases[1].fill_(100.0);
+    network.matrices[1].bias.fill_(100.0);
   }
-  network.limit_parameters(1.5);
-  const double most = network.weights[1].abs().max().item<double>();
-  CHECK(most <= 1.5 * network.weights[1].std().item<double>() *
+  network.limit_parameters(1.5, 1.0);
+  const double most = network.matrices[1].weights.abs().max().item<double>();
+  CHECK(most <= 1.5 * network.matrices[1].weights.std().item<double>() *
                     1.5);  // clipping shrinks the deviation a little
-  CHECK(network.biases[1].abs().max().item<double>() <=
+  CHECK(network.matrices[1].bias.abs().max().item<double>() <=
         most * network.clips[0].item<double>() * 1.0001);
 }
 
@@ -126,6 +166,10 @@ TEST_CASE("wrong options and damaged checkpoints end in one line") {
   };
   CHECK(read("[network]\nlayers = [\"conv 8\", \"pool\", \"dense 10\"]\n").layers.size() == 3);
   CHECK_THROWS_AS(read("[network]\nlayers = [\"conv 8\", \"pool\"]\n"), ConfigError);
+  CHECK(read("[network]\nlayers = [\"conv 8 /2\", \"block 8 /2\", \"average\", \"dense 10\"]\n").layers.size() == 4);
+  CHECK_THROWS_AS(read("[network]\nlayers = [\"conv 8 /0\", \"dense 10\"]\n"), ConfigError);
+  CHECK_THROWS_AS(read("[network]\nlayers = [\"block 8\", \"dense 10\"]\n"), ConfigError);
+  CHECK_THROWS_AS(read("[network]\nlayers = [\"conv 8\", \"average\", \"conv 8\", \"dense 10\"]\n"), ConfigError);
   CHECK_THROWS_AS(read("[network]\nlayers = [\"convolution 8\", \"dense 10\"]\n"), ConfigError);
   CHECK_THROWS_AS(read("[network]\nlayers = [\"conv 8x\", \"dense 10\"]\n"), ConfigError);
   CHECK_THROWS_AS(read("[network]\nlayers = [\"dense 10\", \"conv 3\", \"dense 10\"]\n"),
