@@ -59,9 +59,7 @@ Network Network::load(const std::string& path) { return Network(read_onnx(path))
 
 Network::Network(const OnnxModel& original) : path_(original.path), metadata_(original.metadata) {
   OnnxModel model = original;
-  for (const OperatorEntry& entry : operators()) {
-    if (entry.rewrite) entry.rewrite(model);
-  }
+  for (const Rewrite rewrite : rewrites()) rewrite(model);
   values_.push_back(input_info(model));
   std::map<std::string, size_t> names{{model.inputs[0].name, 0}};
   std::vector<MatrixUse> uses;
@@ -101,19 +99,17 @@ void Network::add_step(const OnnxModel& model, const OnnxNode& node,
     inputs.push_back(found->second);
     infos.push_back(values_[found->second]);
   }
-  // Constant and BatchNormalization nodes that could not be rewritten end in their builder's error.
-  if (entry.rewrite == nullptr &&
-      (inputs.empty() || node.inputs[0].empty() || model.constants.contains(node.inputs[0]))) {
-    throw error("its first input is not computed from the image");
-  }
+  // A Constant that is still here ends in its builder's error.
+  if (inputs.empty() && !node.inputs.empty())
+    throw error("none of its inputs is computed from the image");
   NodeReader reader(model, node, infos, uses);
   BuiltOperator built = entry.build(reader);
   if (element_count(built.result) > largest_value)
     throw error(fmt::format("gives {} values for each image", element_count(built.result)));
   if (node.outputs.empty() || node.outputs[0].empty()) throw error("has no output");
   for (size_t i = 1; i < node.outputs.size(); ++i) {
-    if (!node.outputs[i].empty())
-      throw error(fmt::format("has {} outputs; only the first is supported", node.outputs.size()));
+    if (!node.outputs[i].empty() && reader_count(model, node.outputs[i]) > 0)
+      throw error(fmt::format("its output '{}' is read; only the first is supported", node.outputs[i]));
   }
   values_.push_back(built.result);
   const size_t output = values_.size() - 1;
@@ -167,8 +163,8 @@ Eigen::MatrixXf Network::run(const MatrixEngine& engine, const ImageSet& images,
                              size_t count, const Observer& observe) const {
   const Run run{engine, static_cast<Eigen::Index>(count), first, observe};
   std::vector<Value> values(values_.size());
-  const Eigen::Map<const Eigen::Matrix<std::uint8_t, 1, Eigen::Dynamic>> pixels(
-      images.image(first), run.images * input().elements());
+  const Eigen::Map<const Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic>> pixels(
+      images.image(first), input().channels, run.images * input().positions());
   values[0].floats = pixels.cast<float>() / 255.0f;
   std::vector<const Value*> inputs;
   for (const Step& step : steps_) {

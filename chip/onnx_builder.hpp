@@ -15,10 +15,10 @@ class OnnxBuilder {
  public:
   using Integers = std::vector<std::int64_t>;
 
-  OnnxBuilder(int height, int width, std::uint64_t seed)
+  OnnxBuilder(int height, int width, std::uint64_t seed, int channels = 1)
       : random_(seed, 0, 0, 0, Purpose::test), last_("image") {
     model.path = "test.onnx";
-    model.inputs = {{"image", {-1, 1, height, width}}};
+    model.inputs = {{"image", {-1, channels, height, width}}};
     model.outputs = {{last_, {-1, -1}}};
     quantize(1.0f, 3);
   }
@@ -58,6 +58,12 @@ class OnnxBuilder {
     return node("Gemm", {weights, bias}, {{"transB", std::int64_t{1}}});
   }
 
+  // The value that the next node reads.
+  const std::string& last() const { return last_; }
+  OnnxBuilder& from(const std::string& value) {
+    last_ = value;
+    return *this;
+  }
   std::string number(float x) { return add(OnnxTensor::of_floats({}, {x})); }
   std::string normal(Integers shape) {
     OnnxTensor t = OnnxTensor::of_floats(std::move(shape), {});
@@ -78,14 +84,15 @@ class OnnxBuilder {
 };
 
 // Images of random pixels, a third of them 0.
-inline ImageSet random_images(int height, int width, size_t count, std::uint64_t seed) {
+inline ImageSet random_images(int height, int width, size_t count, std::uint64_t seed, int channels = 1) {
   RandomStream random(seed, 0, 0, 0, Purpose::inputs);
-  ImageSet set{.height = height,
+  ImageSet set{.channels = channels,
+               .height = height,
                .width = width,
                .pixels = {},
                .labels = std::vector<std::uint8_t>(count),
                .source = "random"};
-  for (size_t i = 0; i < count * static_cast<size_t>(height * width); ++i) {
+  for (size_t i = 0; i < count * set.elements(); ++i) {
     set.pixels.push_back(random.below(3) == 0 ? std::uint8_t{0}
                                               : static_cast<std::uint8_t>(random.below(256)));
   }

@@ -1,5 +1,7 @@
 #include "chip/onnx_model.hpp"
 
+#include <algorithm>
+
 namespace mho::chip {
 
 OnnxTensor OnnxTensor::of_floats(std::vector<std::int64_t> shape, std::vector<float> values) {
@@ -18,6 +20,14 @@ size_t OnnxTensor::size() const {
   size_t n = 1;
   for (const std::int64_t d : shape) n *= static_cast<size_t>(d);
   return n;
+}
+
+int reader_count(const OnnxModel& model, const std::string& value) {
+  int count = 0;
+  for (const OnnxNode& node : model.nodes)
+    count += static_cast<int>(std::count(node.inputs.begin(), node.inputs.end(), value));
+  for (const OnnxValue& output : model.outputs) count += output.name == value ? 1 : 0;
+  return count;
 }
 
 }  // namespace mho::chip

@@ -52,4 +52,7 @@ struct OnnxModel {
   std::vector<std::pair<std::string, std::string>> metadata;  // metadata_props, in file order
 };
 
+// How often nodes and outputs of the model read a value.
+int reader_count(const OnnxModel& model, const std::string& value);
+
 }  // namespace mho::chip

@@ -1,6 +1,5 @@
-// BatchNormalization, folded into the weights and bias of the Conv or Gemm before it:
+// BatchNormalization, folded into the weights and bias of the Conv, Gemm or MatMul before it:
 //   y = scale · (x − mean) / sqrt(variance + epsilon) + shift, for each output.
-#include <algorithm>
 #include <cmath>
 
 #include "chip/operators/operator.hpp"
@@ -9,14 +8,6 @@ namespace mho::chip {
 namespace {
 
 constexpr float default_epsilon = 1e-5f;  // of the ONNX operator
-
-int readers_of(const OnnxModel& model, const std::string& value) {
-  int count = 0;
-  for (const OnnxNode& node : model.nodes)
-    count += static_cast<int>(std::count(node.inputs.begin(), node.inputs.end(), value));
-  for (const OnnxValue& output : model.outputs) count += output.name == value ? 1 : 0;
-  return count;
-}
 
 // The tensor of input `index`, or nullptr when it is not a constant of `size` floats (size 0: any).
 const OnnxTensor* floats_of(const OnnxModel& model, const OnnxNode& node, size_t index,
@@ -79,8 +70,8 @@ void fold_batch_normalization(OnnxModel& model) {
       return false;
     for (OnnxNode& layer : model.nodes) {
       const bool before = layer.outputs.size() == 1 && layer.outputs[0] == norm.inputs[0];
-      if (before && (layer.type == "Conv" || layer.type == "Gemm") &&
-          readers_of(model, norm.inputs[0]) == 1)
+      if (before && (layer.type == "Conv" || layer.type == "Gemm" || layer.type == "MatMul") &&
+          reader_count(model, norm.inputs[0]) == 1)
         return fold(model, norm, layer);
     }
     return false;
@@ -89,7 +80,7 @@ void fold_batch_normalization(OnnxModel& model) {
 
 BuiltOperator build_batch_normalization(NodeReader& node) {
   throw node.error(
-      "cannot be folded: it must follow a Conv or Gemm whose output nothing else reads, with "
+      "cannot be folded: it must follow a Conv, Gemm or MatMul whose output nothing else reads, with "
       "constant scale, shift, mean and variance");
 }
 

@@ -20,9 +20,11 @@ void flatten(const Matrix& from, int positions, Eigen::Index images, Matrix& to)
 
 BuiltOperator build(const NodeReader& node) {
   const ValueInfo in = node.input();
+  if (in.axes != "NC") node.image_input();
   ValueInfo result = in;
   result.channels = in.elements();
   result.height = result.width = 1;
+  result.axes = "NC";
   if (in.positions() == 1) return {.result = result, .kernel = {}};
   const auto kernel = [in](std::span<const Value* const> inputs, Value& output, const Run& run) {
     if (in.is_codes()) {
@@ -47,7 +49,7 @@ BuiltOperator build_reshape(NodeReader& node) {
   const std::int64_t rows = shape.integers[0], columns = shape.integers[1],
                      elements = node.input().elements();
   if ((columns != elements && columns != -1) ||
-      (rows != -1 && rows != 0 && !(rows == 1 && columns == elements)) || rows == columns) {
+      (rows != -1 && rows != 0 && rows != 1) || rows == columns) {
     throw node.error(fmt::format(
         "its shape is [{}, {}]; only [-1, {}] or [0, -1], one row for each image, is supported",
         rows, columns, elements));

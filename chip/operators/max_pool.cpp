@@ -39,7 +39,7 @@ void pool(const Matrix& from, const ValueInfo& in, const Window& window, Eigen::
 }  // namespace
 
 BuiltOperator build_max_pool(NodeReader& node) {
-  const ValueInfo in = node.input();
+  const ValueInfo in = node.image_input();
   const Window window = read_window(node, {});
   ValueInfo result = in;
   result.height = window.out_height;

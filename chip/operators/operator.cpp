@@ -4,6 +4,24 @@
 
 namespace mho::chip {
 
+int ValueInfo::size(char axis) const {
+  return axis == 'C' ? channels : axis == 'H' ? height : axis == 'W' ? width : axis == 'N' ? 0 : 1;
+}
+
+std::string ValueInfo::shape_text() const {
+  std::string text;
+  for (const char axis : axes)
+    text += (text.empty() ? "" : " × ") + (axis == 'N' ? "images" : std::to_string(size(axis)));
+  return text;
+}
+
+const Eigen::MatrixXf& numbers_of(const ValueInfo& info, const Value& value,
+                                  Eigen::MatrixXf& scratch) {
+  if (!info.is_codes()) return value.floats;
+  scratch = value.codes.cast<float>() * info.lsb;
+  return scratch;
+}
+
 ConfigError NodeReader::error(const std::string& what) const {
   return {model_.path, 0, fmt::format("node '{}' ({})", node_.name, node_.type), what};
 }
@@ -17,10 +35,27 @@ const ValueInfo& NodeReader::codes_input() const {
   return input();
 }
 
-const ValueInfo& NodeReader::floats_input() const {
-  if (input().is_codes())
-    throw error("its input is already in integer codes; it must come before QuantizeLinear");
+const ValueInfo& NodeReader::numbers_input(size_t i) const {
+  if (input(i).is_codes() && !input(i).dequantised)
+    throw error("its input is in bare codes; put DequantizeLinear before it");
+  return input(i);
+}
+
+const ValueInfo& NodeReader::image_input() const {
+  if (input().axes != "NCHW")
+    throw error(fmt::format(
+        "its input is {}; expected images, [images, channels, height, width]", input().shape_text()));
   return input();
+}
+
+bool NodeReader::is_constant(size_t index) const {
+  return index < node_.inputs.size() && model_.constants.contains(node_.inputs[index]);
+}
+
+const std::string* NodeReader::metadata(std::string_view key) const {
+  for (const auto& [k, v] : model_.metadata)
+    if (k == key) return &v;
+  return nullptr;
 }
 
 const OnnxTensor* NodeReader::constant(size_t index) const {
@@ -78,14 +113,20 @@ std::vector<std::int64_t> NodeReader::integers(std::string_view name,
 
 size_t NodeReader::add_matrix(Eigen::MatrixXf weights, Eigen::VectorXf bias, int positions) {
   const ValueInfo& in = codes_input();
-  if (!weights.allFinite() || !bias.allFinite()) throw error("a weight or bias is not finite");
-  matrices_.push_back({.spec = {.name = node_.name,
-                                .weights = std::move(weights),
-                                .bias = std::move(bias),
-                                .input_bits = in.bits,
-                                .input_signed = in.is_signed,
-                                .input_lsb = in.lsb},
-                       .positions = positions});
+  return add_matrix({.name = {},
+                     .weights = std::move(weights),
+                     .bias = std::move(bias),
+                     .input_bits = in.bits,
+                     .input_signed = in.is_signed,
+                     .input_lsb = in.lsb},
+                    positions);
+}
+
+size_t NodeReader::add_matrix(MatrixSpec spec, int positions) {
+  if (!spec.weights.allFinite() || !spec.bias.allFinite())
+    throw error("a weight or bias is not finite");
+  spec.name.insert(0, node_.name);
+  matrices_.push_back({.spec = std::move(spec), .positions = positions});
   return matrices_.size() - 1;
 }
 

@@ -26,8 +26,14 @@ struct ValueInfo {
   float lsb = 0.0f;  // value of code 1
   // False between QuantizeLinear and DequantizeLinear, where codes stand for themselves.
   bool dequantised = false;
+  // Dimensions of the tensor in ONNX, outermost first: N images, C channels, H height (of a sequence: its
+  // frames), W width, 1 a dimension of size 1. The data lie as Value says, whatever the order here.
+  std::string axes = "NCHW";
 
   bool is_codes() const { return bits > 0; }
+  // Size of a dimension of `axes`; 0 for N.
+  int size(char axis) const;
+  std::string shape_text() const;  // e.g. "images × 8 × 4 × 4"
   int positions() const { return height * width; }
   int elements() const { return channels * height * width; }
 };
@@ -38,6 +44,10 @@ struct Value {
   Eigen::MatrixXf floats;
   InputCodes codes;
 };
+
+// The value of each element: floats as they are, codes times lsb in `scratch`.
+const Eigen::MatrixXf& numbers_of(const ValueInfo& info, const Value& value,
+                                  Eigen::MatrixXf& scratch);
 
 // Called after each multiplication, from many threads: number of the chunk's first image, index of
 // the matrix, its input codes (K × images · positions, column order as in Value) and its outputs.
@@ -77,13 +87,15 @@ class NodeReader {
       : model_(model), node_(node), inputs_(std::move(inputs)), matrices_(matrices) {}
 
   const OnnxNode& node() const { return node_; }
-  // Inputs that are not constants, in order; there is at least one.
+  // Inputs that are not constants, in order; there is at least one, but for Constant.
   const ValueInfo& input(size_t i = 0) const { return inputs_[i]; }
   size_t input_count() const { return inputs_.size(); }
-  // The first input; codes_input throws unless it is codes followed by DequantizeLinear,
-  // floats_input unless it is floats.
+  // An input of a kind: codes_input throws unless it is codes followed by DequantizeLinear,
+  // numbers_input unless it is that or floats, image_input unless its axes are NCHW.
   const ValueInfo& codes_input() const;
-  const ValueInfo& floats_input() const;
+  const ValueInfo& numbers_input(size_t i = 0) const;
+  const ValueInfo& image_input() const;
+  bool is_constant(size_t index) const;
   // Constant at position `index`; nullptr when it is absent. required_constant throws instead, also
   // when its size is not `size` (0: any).
   const OnnxTensor* constant(size_t index) const;
@@ -96,11 +108,16 @@ class NodeReader {
   std::string text(std::string_view attribute, const std::string& fallback) const;
   std::vector<std::int64_t> integers(std::string_view attribute,
                                      const std::vector<std::int64_t>& fallback) const;
+  std::int64_t opset() const { return model_.opset; }
+  // Of the file's metadata; nullptr when it has no such key.
+  const std::string* metadata(std::string_view key) const;
   ConfigError error(const std::string& what) const;
 
   // Adds a matrix and returns its index for MatrixEngine::multiply; name and input format are
-  // filled in from node and input.
+  // filled in from node and input. The second form takes them as they are, but for the name, which
+  // it puts behind the node's.
   size_t add_matrix(Eigen::MatrixXf weights, Eigen::VectorXf bias, int positions);
+  size_t add_matrix(MatrixSpec spec, int positions);
 
  private:
   const OnnxModel& model_;
@@ -112,11 +129,14 @@ class NodeReader {
 struct OperatorEntry {
   std::string_view type;
   BuiltOperator (*build)(NodeReader& node);
-  // Called once before anything is built, for operators that fold into others.
-  void (*rewrite)(OnnxModel& model) = nullptr;
 };
 
 // All operators that a network may contain.
 std::span<const OperatorEntry> operators();
+
+// Changes of the model before anything is built, for operators that fold into others, in the order in
+// which they must run: a later one finds what an earlier one leaves.
+using Rewrite = void (*)(OnnxModel& model);
+std::span<const Rewrite> rewrites();
 
 }  // namespace mho::chip

@@ -35,7 +35,8 @@ ElementType read_code_type(const NodeReader& node) {
 }  // namespace
 
 BuiltOperator build_quantize(NodeReader& node) {
-  ValueInfo result = node.floats_input();
+  const ValueInfo in = node.numbers_input();
+  ValueInfo result = in;
   const float scale = read_scale(node);
   const bool is_signed = read_code_type(node) == ElementType::int8;
   const float low = is_signed ? -128.0f : 0.0f,
@@ -46,6 +47,7 @@ BuiltOperator build_quantize(NodeReader& node) {
   result.bits = std::max(1, static_cast<int>(std::bit_width(largest))) + (is_signed ? 1 : 0);
   result.is_signed = is_signed;
   result.lsb = 1.0f;
+  result.dequantised = false;
   if (result.bits > (is_signed ? largest_bits_signed : largest_bits_unsigned)) {
     throw node.error(
         fmt::format("gives codes of {} to {}; at most 7 bits without or 8 bits with sign are "
@@ -53,9 +55,10 @@ BuiltOperator build_quantize(NodeReader& node) {
                     "limits of scale · (2^bits − 1)",
                     result.low, result.high));
   }
-  const auto kernel = [scale, least = result.low, most = result.high](
+  const auto kernel = [in, scale, least = result.low, most = result.high](
                           std::span<const Value* const> inputs, Value& output, const Run&) {
-    const Eigen::MatrixXf& from = inputs[0]->floats;
+    Eigen::MatrixXf scratch;
+    const Eigen::MatrixXf& from = numbers_of(in, *inputs[0], scratch);
     output.codes.resize(from.rows(), from.cols());
     const float* x = from.data();
     std::int8_t* code = output.codes.data();

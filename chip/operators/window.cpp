@@ -74,6 +74,8 @@ Window read_window(const NodeReader& node, const std::vector<std::int64_t>& defa
                       .stride_x = x.stride,
                       .pad_top = y.pad_begin,
                       .pad_left = x.pad_begin,
+                      .pad_bottom = y.pad_end,
+                      .pad_right = x.pad_end,
                       .out_height = positions(y, in.height, ceil_mode),
                       .out_width = positions(x, in.width, ceil_mode)};
   if (window.out_height < 1 || window.out_width < 1) {
