@@ -126,13 +126,6 @@ BuiltOperator build_lstm(NodeReader& node) {
 
 namespace {
 
-const OnnxNode* writer_of(const OnnxModel& model, const std::string& value) {
-  for (const OnnxNode& node : model.nodes)
-    for (const std::string& output : node.outputs)
-      if (output == value && !value.empty()) return &node;
-  return nullptr;
-}
-
 // Whether a value is zero whatever the images are: a constant of zeros, or one spread to a computed shape.
 bool is_zero(const OnnxModel& model, const std::string& value) {
   const auto all_zero = [](const OnnxTensor& t) {
@@ -145,17 +138,6 @@ bool is_zero(const OnnxModel& model, const std::string& value) {
   if (node->type != "ConstantOfShape") return false;
   const auto fill = node->attributes.find("value");
   return fill == node->attributes.end() || (std::holds_alternative<OnnxTensor>(fill->second) && all_zero(std::get<OnnxTensor>(fill->second)));
-}
-
-// Takes out nodes that only made the shape of a state, which nobody reads now.
-void erase_unread(OnnxModel& model, std::string value) {
-  const OnnxNode* node = writer_of(model, value);
-  if (!node || node->type == "LSTM") return;
-  for (const std::string& output : node->outputs)
-    if (reader_count(model, output) > 0) return;
-  const std::vector<std::string> inputs = node->inputs;
-  model.nodes.erase(model.nodes.begin() + (node - model.nodes.data()));
-  for (const std::string& input : inputs) erase_unread(model, input);
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ void fold_added_bias(OnnxModel& model);
 void fold_batch_normalization(OnnxModel& model);
 void simplify_lstm(OnnxModel& model);
 void take_out_constants(OnnxModel& model);
+void take_out_shapes(OnnxModel& model);
 
 std::span<const OperatorEntry> operators() {
   static constexpr OperatorEntry list[] = {
@@ -73,7 +74,7 @@ std::span<const OperatorEntry> operators() {
 }
 
 std::span<const Rewrite> rewrites() {
-  static constexpr Rewrite list[] = {take_out_constants, fold_added_bias, fold_batch_normalization, simplify_lstm};
+  static constexpr Rewrite list[] = {take_out_constants, take_out_shapes, fold_added_bias, fold_batch_normalization, simplify_lstm};
   return list;
 }
 

@@ -218,6 +218,29 @@ TEST_CASE("a constant that two nodes share through Identity, weights in Constant
   CHECK(logits(one, engine, images) == logits(other, SoftwareEngine(other.matrices()), images));
 }
 
+TEST_CASE("a shape that nodes compute from the number of images, as x.view(x.size(0), -1) is exported") {
+  OnnxBuilder b(9, 8, 191);
+  b.conv(1, 2, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(2.0f, 3);
+  const std::string image = b.last();
+  OnnxModel model = b.node("Reshape", {"sizes"}).dense(144, 3).model;
+  model.constants["first"] = OnnxTensor::of_integers(ElementType::int64, {}, {0});
+  model.constants["rest"] = OnnxTensor::of_integers(ElementType::int64, {}, {-1});
+  model.constants["axes"] = integers({0});
+  const std::vector<OnnxNode> chain{{"s", "Shape", {image}, {"shape"}, {}},
+                                    {"g", "Gather", {"shape", "first"}, {"count"}, {{"axis", std::int64_t{0}}}},
+                                    {"u", "Unsqueeze", {"count", "axes"}, {"counts"}, {}},
+                                    {"v", "Unsqueeze", {"rest", "axes"}, {"rests"}, {}},
+                                    {"k", "Concat", {"counts", "rests"}, {"sizes"}, {{"axis", std::int64_t{0}}}}};
+  model.nodes.insert(model.nodes.end() - 2, chain.begin(), chain.end());
+  OnnxBuilder flat(9, 8, 191);
+  flat.conv(1, 2, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(2.0f, 3).node("Flatten").dense(144, 3);
+  const ImageSet images = random_images(9, 8, 5, 9);
+  const Network one(flat.model), other(model);
+  CHECK(logits(one, SoftwareEngine(one.matrices()), images) == logits(other, SoftwareEngine(other.matrices()), images));
+  model.constants["first"].integers[0] = 1;  // the number of channels, which a copy of 0 would not give
+  CHECK(contains(message_of(model), "node 's': operator Shape is not supported"));
+}
+
 TEST_CASE("what these operators cannot do ends in one line that names node and operator") {
   const auto start = [] {
     OnnxBuilder b(9, 8, 181);
