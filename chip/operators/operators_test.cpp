@@ -113,6 +113,24 @@ TEST_CASE("the mean of one value everywhere is that value, and bounds of a mean 
   CHECK(Network(unclipped.model).matrices()[0].input_bits == 4);
 }
 
+TEST_CASE("the same node in older and newer operator sets: limits of Clip, axes of ReduceMean") {
+  const auto build = [](bool newer) {
+    OnnxBuilder b(9, 8, 114);
+    b.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1});
+    newer ? b.node("Clip", {b.number(-0.5f), b.number(1.5f)}) : b.node("Clip", {}, {{"min", -0.5f}, {"max", 1.5f}});
+    newer ? b.node("ReduceMean", {b.add(integers({-1, -2}))}) : b.node("ReduceMean", {}, {{"axes", Integers{2, 3}}});
+    b.quantize(1.0f, 5, true).node("Flatten");
+    b.model.nodes.push_back({"dense", "Gemm", {b.last(), "w"}, {"y"}, {}});
+    b.model.constants["w"] = OnnxTensor::of_floats({3, 2}, {1, 2, 3, 4, 5, 6});
+    b.model.outputs[0].name = "y";
+    return b.model;
+  };
+  const ImageSet images = random_images(9, 8, 5, 10);
+  CHECK(worst_difference(build(true), images) < float_tolerance);
+  const Network older(build(false)), newer(build(true));
+  CHECK(logits(older, SoftwareEngine(older.matrices()), images) == logits(newer, SoftwareEngine(newer.matrices()), images));
+}
+
 TEST_CASE("groups of a convolution are matrices of their own; depthwise too") {
   const ImageSet images = random_images(9, 8, 5, 3);
   for (const int groups : {2, 6}) {
@@ -274,6 +292,13 @@ TEST_CASE("what these operators cannot do ends in one line that names node and o
   OnnxBuilder softmax = start();
   softmax.node("Softmax", {}, {{"axis", std::int64_t{1}}});
   CHECK(contains(message_of(softmax.model), "(Softmax): acts on axis 1 of images × 4 × 9 × 8"));
+
+  OnnxBuilder pool = start();
+  pool.node("AveragePool");
+  CHECK(contains(message_of(pool.model), "(AveragePool): attribute 'kernel_shape' = []; expected 2 numbers"));
+  OnnxBuilder flat = start();
+  flat.node("Flatten").node("GlobalAveragePool");
+  CHECK(contains(message_of(flat.model), "(GlobalAveragePool): its input is images × 288; expected images"));
 
   OnnxBuilder groups = start();
   groups.quantize(2.0f, 3).conv(4, 6, {3, 3}, {1, 1}, {1, 1, 1, 1});
