@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "chip/speech/speech_commands.hpp"
 #include "core/errors.hpp"
 
 namespace mho::chip {
@@ -157,7 +158,8 @@ ImageSet ImageSet::slice(size_t first, size_t count) const {
   first = std::min(first, size());
   count = std::min(count, size() - first);
   ImageSet part{.channels = channels, .height = height, .width = width, .pixels = {}, .labels = {}, .source = source};
-  part.pixels.assign(image(first), image(first + count));
+  if (!pixels.empty()) part.pixels.assign(image(first), image(first + count));
+  if (!features.empty()) part.features.assign(sequence(first), sequence(first + count));
   part.labels.assign(labels.data() + first, labels.data() + first + count);
   return part;
 }
@@ -213,7 +215,14 @@ DataSet data_set(std::string_view name) {
 }
 
 ImageSet load_data_set(DataSet set, const std::string& folder, Split split) {
-  return set == DataSet::cifar10 ? load_cifar10(folder, split) : load_mnist(folder, split);
+  switch (set) {
+    case DataSet::cifar10:
+      return load_cifar10(folder, split);
+    case DataSet::speech:
+      return load_speech(folder, split);
+    default:
+      return load_mnist(folder, split);
+  }
 }
 
 }  // namespace mho::chip

@@ -1,5 +1,5 @@
 // Labelled images in the official layouts of their data sets: MNIST (IDX files; Y. LeCun, C. Cortes, yann.lecun.com/exdb/mnist)
-// and CIFAR-10 (binary version; A. Krizhevsky, cs.toronto.edu/~kriz/cifar.html), plain or gzip.
+// and CIFAR-10 (binary version; A. Krizhevsky, cs.toronto.edu/~kriz/cifar.html), plain or gzip. Spoken words are chip/speech.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -14,12 +14,14 @@ struct ImageSet {
   int channels = 1;                  // 1: grey, 3: red, green, blue
   int height = 0, width = 0;         // [pixels]
   std::vector<std::uint8_t> pixels;  // size() × height × width × channels, row by row, the channels of a pixel side by side
+  std::vector<float> features = {};  // instead of pixels, in the same layout: sequences of height frames, width 1. One of the two is filled
   std::vector<std::uint8_t> labels;  // size()
   std::string source;                // file of the images, for messages and manifests
 
   size_t size() const { return labels.size(); }
   size_t elements() const { return static_cast<size_t>(channels) * static_cast<size_t>(height) * static_cast<size_t>(width); }  // of one image
   const std::uint8_t* image(size_t i) const { return pixels.data() + i * elements(); }
+  const float* sequence(size_t i) const { return features.data() + i * elements(); }
   // Images first … first + count − 1, fewer when the set ends before.
   ImageSet slice(size_t first, size_t count) const;
 };
@@ -41,8 +43,8 @@ ImageSet load_mnist(const std::string& folder, Split split);
 ImageSet load_cifar10(const std::string& folder, Split split);
 
 // The data sets that a job names in data.set.
-enum class DataSet { mnist, cifar10 };
-inline constexpr std::array<std::string_view, 2> data_set_names{"mnist", "cifar10"};
+enum class DataSet { mnist, cifar10, speech };
+inline constexpr std::array<std::string_view, 3> data_set_names{"mnist", "cifar10", "speech"};
 DataSet data_set(std::string_view name);  // of one of these names
 ImageSet load_data_set(DataSet set, const std::string& folder, Split split);
 

@@ -120,6 +120,7 @@ class NaiveOnnx {
         out.shape.insert(out.shape.begin() + a, 1);
       return {out};
     }
+    if (type == "LSTM") return lstm(node, in);
     if (type == "Transpose") return {transpose(node, in[0])};
     if (type == "Gather") return {gather(node, in)};
     throw std::runtime_error("NaiveOnnx: " + type);
@@ -195,6 +196,34 @@ class NaiveOnnx {
       if (index[axis] == (chosen < 0 ? chosen + in[0].shape[axis] : chosen)) out.values.push_back(in[0].values[offset(in[0], index)]);
     });
     return out;
+  }
+
+  // Frame by frame, gate by gate; the hidden state rounded as mho.hidden_bits says before it meets R.
+  Tensors lstm(const OnnxNode& node, const Tensors& in) const {
+    int bits = 4;
+    for (const auto& [key, text] : model_.metadata) bits = key == "mho.hidden_bits" ? std::stoi(text) : bits;
+    const double steps = std::pow(2.0, bits - 1) - 1;
+    const int frames = in[0].shape[0], inputs = in[0].shape[2], hidden = integer(node, "hidden_size", 0, 0);
+    const auto value = [](const NaiveTensor& t, int i) { return t.values[static_cast<size_t>(i)]; };
+    std::vector<double> h(static_cast<size_t>(hidden), 0.0), c = h;
+    NaiveTensor all{{frames, 1, 1, hidden}, {}};
+    for (int t = 0; t < frames; ++t) {
+      const auto gate = [&](int g, size_t unit) {  // 0 input, 1 output, 2 forget, 3 cell
+        const int row = g * hidden + static_cast<int>(unit);
+        double sum = in.size() > 3 ? value(in[3], row) + value(in[3], 4 * hidden + row) : 0.0;
+        for (int k = 0; k < inputs; ++k) sum += value(in[1], row * inputs + k) * value(in[0], t * inputs + k);
+        for (int k = 0; k < hidden; ++k) sum += value(in[2], row * hidden + k) * std::nearbyint(h[static_cast<size_t>(k)] * steps) / steps;
+        return sum;
+      };
+      std::vector<double> next(h.size());
+      for (size_t u = 0; u < h.size(); ++u) {
+        c[u] = sigmoid(gate(2, u)) * c[u] + sigmoid(gate(0, u)) * std::tanh(gate(3, u));
+        next[u] = sigmoid(gate(1, u)) * std::tanh(c[u]);
+      }
+      h = next;
+      all.values.insert(all.values.end(), h.begin(), h.end());
+    }
+    return {all, {{1, 1, hidden}, h}, {{1, 1, hidden}, c}};
   }
 
   // x · w + c for each row x of the last axis.

@@ -38,14 +38,22 @@ ValueInfo input_info(const OnnxModel& model) {
                                   model.inputs.size(), model.outputs.size()));
   }
   const OnnxValue& input = model.inputs[0];
-  const auto& s = input.shape;
+  std::vector<std::int64_t> s = input.shape;
+  // [images, frames, channels], or [frames, images, channels] when the first is known and the second is not.
+  const bool sequence = s.size() == 3, frames_first = sequence && s[0] > 0 && s[1] < 1;
+  if (sequence) s = {s[frames_first ? 1 : 0], s[2], s[frames_first ? 0 : 1], 1};
   const auto bad = [](std::int64_t d) { return d < 1 || d > 4096; };
   if (s.size() != 4 || std::any_of(s.begin() + 1, s.end(), bad) ||
       s[1] * s[2] * s[3] > largest_value) {
     throw ConfigError(model.path, 0, fmt::format("input '{}'", input.name),
-                      fmt::format("is of shape [{}]; expected [images, channels, height, width]",
-                                  fmt::join(s, ", ")));
+                      fmt::format("is of shape [{}]; expected [images, channels, height, width] or "
+                                  "[images, frames, channels]",
+                                  fmt::join(input.shape, ", ")));
   }
+  if (sequence)
+    return {.channels = static_cast<int>(s[1]),
+            .height = static_cast<int>(s[2]),
+            .axes = frames_first ? "HNC" : "NHC"};
   return {.channels = static_cast<int>(s[1]),
           .height = static_cast<int>(s[2]),
           .width = static_cast<int>(s[3]),
@@ -163,9 +171,13 @@ Eigen::MatrixXf Network::run(const MatrixEngine& engine, const ImageSet& images,
                              size_t count, const Observer& observe) const {
   const Run run{engine, static_cast<Eigen::Index>(count), first, observe};
   std::vector<Value> values(values_.size());
-  const Eigen::Map<const Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic>> pixels(
-      images.image(first), input().channels, run.images * input().positions());
-  values[0].floats = pixels.cast<float>() / 255.0f;
+  const Eigen::Index columns = run.images * input().positions();
+  if (images.features.empty()) {
+    using Pixels = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic>;
+    values[0].floats = Eigen::Map<const Pixels>(images.image(first), input().channels, columns).cast<float>() / 255.0f;
+  } else {
+    values[0].floats = Eigen::Map<const Eigen::MatrixXf>(images.sequence(first), input().channels, columns);
+  }
   std::vector<const Value*> inputs;
   for (const Step& step : steps_) {
     if (step.kernel) {
@@ -187,6 +199,11 @@ Eigen::MatrixXf logits(const Network& network, const MatrixEngine& engine, const
         fmt::format("takes images of {} × {} × {} (channels × height × width), but those of {} are "
                     "{} × {} × {}",
                     in.channels, in.height, in.width, images.source, images.channels, images.height, images.width));
+  }
+  if (in.is_sequence() == images.features.empty()) {
+    throw ConfigError(network.path(), 0, "",
+                      fmt::format("takes {}, but {} holds {}", in.is_sequence() ? "sequences of features" : "images of pixels",
+                                  images.source, in.is_sequence() ? "images of pixels" : "sequences of features"));
   }
   Eigen::MatrixXf result(network.classes(), static_cast<Eigen::Index>(images.size()));
   const size_t chunks = (images.size() + images_per_chunk - 1) / images_per_chunk;

@@ -75,7 +75,7 @@ struct RunOptions {
 };
 
 // Outputs of the network, classes × images. Throws ConfigError when the images have another size
-// than the network's input.
+// than the network's input, or are pixels where it takes features.
 Eigen::MatrixXf logits(const Network& network, const MatrixEngine& engine, const ImageSet& images,
                        const RunOptions& options = {});
 // The class with the largest output, the lowest one of equals, for each image.

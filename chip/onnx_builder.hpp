@@ -83,6 +83,14 @@ class OnnxBuilder {
   std::string last_;
 };
 
+// Sequences of normal features.
+inline ImageSet random_sequences(int frames, int channels, size_t count, std::uint64_t seed) {
+  RandomStream random(seed, 0, 0, 0, Purpose::inputs);
+  ImageSet set{.channels = channels, .height = frames, .width = 1, .pixels = {}, .labels = std::vector<std::uint8_t>(count), .source = "random"};
+  for (size_t i = 0; i < count * set.elements(); ++i) set.features.push_back(static_cast<float>(random.normal()));
+  return set;
+}
+
 // Images of random pixels, a third of them 0.
 inline ImageSet random_images(int height, int width, size_t count, std::uint64_t seed, int channels = 1) {
   RandomStream random(seed, 0, 0, 0, Purpose::inputs);

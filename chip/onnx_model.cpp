@@ -30,4 +30,21 @@ int reader_count(const OnnxModel& model, const std::string& value) {
   return count;
 }
 
+const OnnxNode* writer_of(const OnnxModel& model, const std::string& value) {
+  for (const OnnxNode& node : model.nodes)
+    for (const std::string& output : node.outputs)
+      if (output == value && !value.empty()) return &node;
+  return nullptr;
+}
+
+void erase_unread(OnnxModel& model, const std::string& value) {
+  const OnnxNode* node = writer_of(model, value);
+  if (!node) return;
+  for (const std::string& output : node->outputs)
+    if (reader_count(model, output) > 0) return;
+  const std::vector<std::string> inputs = node->inputs;
+  model.nodes.erase(model.nodes.begin() + (node - model.nodes.data()));
+  for (const std::string& input : inputs) erase_unread(model, input);
+}
+
 }  // namespace mho::chip

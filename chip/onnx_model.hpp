@@ -54,5 +54,9 @@ struct OnnxModel {
 
 // How often nodes and outputs of the model read a value.
 int reader_count(const OnnxModel& model, const std::string& value);
+// The node that writes a value; nullptr for constants and inputs.
+const OnnxNode* writer_of(const OnnxModel& model, const std::string& value);
+// Takes out the node that writes `value`, and those before it, as far as nobody reads them.
+void erase_unread(OnnxModel& model, const std::string& value);
 
 }  // namespace mho::chip

@@ -39,7 +39,7 @@ int run(int argc, char** argv) {
   std::uint64_t seed = 1;
   app.add_option("network", path, "ONNX file")->required();
   app.add_option("--data", data, "folder with the data set")->required();
-  app.add_option("--set", set, "data set: mnist or cifar10")->check(CLI::IsMember(data_set_names));
+  app.add_option("--set", set, "data set: mnist, cifar10 or speech")->check(CLI::IsMember(data_set_names));
   app.add_option("--split", split, "train or test")->check(CLI::IsMember({"train", "test"}));
   app.add_option("--noise", noise,
                  "standard deviations of noise on weights / max |weights| of their layer");

@@ -13,8 +13,9 @@ namespace mho::chip {
 
 constexpr double float_tolerance = 1e-5;  // sums of some hundred products in single precision
 
-// Image i in the order of ONNX, (channel, row, column), as 0 … 1.
+// Image i in the order of ONNX, (channel, row, column), as 0 … 1; a sequence as (frame, channel).
 inline std::vector<double> onnx_order(const ImageSet& images, size_t i) {
+  if (!images.features.empty()) return {images.sequence(i), images.sequence(i) + images.elements()};
   std::vector<double> values;
   for (int c = 0; c < images.channels; ++c)
     for (int p = 0; p < images.height * images.width; ++p) values.push_back(images.image(i)[p * images.channels + c] / 255.0);

@@ -3,11 +3,26 @@
 
 #include <CLI/CLI.hpp>
 
+#include "chip/speech/speech_commands.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "train/speech_trainer.hpp"
 #include "train/trainer.hpp"
 
 namespace {
+
+int run_speech(mho::TomlFile& file, const std::string& data, const std::string& out) {
+  const mho::train::SpeechOptions options = mho::train::read_speech_options(file);
+  const mho::train::TrainingResult result =
+      mho::train::train_speech(options, mho::chip::load_speech(data, mho::chip::Split::train),
+                               mho::chip::speech_words(data), out);
+  fmt::print(
+      "{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, "
+      "{:.0f} s\n",
+      out, result.epoch, options.epochs, 100 * result.validation_accuracy,
+      100 * options.selection_noise, 100 * result.noisy_accuracy, result.seconds);
+  return 0;
+}
 
 int run(int argc, char** argv) {
   CLI::App app(
@@ -25,6 +40,7 @@ int run(int argc, char** argv) {
 
   mho::TomlFile file(config);
   for (const std::string& s : settings) file.set(s);
+  if (file.text("task", "images") == "speech") return run_speech(file, data, out);
   const mho::train::TrainingOptions options = mho::train::read_training_options(file);
   const mho::train::TrainingResult result =
       mho::train::train_network(options, mho::chip::load_data_set(options.data_set, data, mho::chip::Split::train), out);

@@ -2,6 +2,8 @@
 // row, column).
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "chip/operators/operator.hpp"
 
 namespace mho::chip {
@@ -36,7 +38,46 @@ BuiltOperator build(const NodeReader& node) {
   return {.result = result, .kernel = kernel};
 }
 
+// A shape that nodes compute, as x.view(x.size(0), −1) is exported: constants and the number of images, which Reshape copies where
+// the shape says 0.
+std::optional<std::vector<std::int64_t>> shape_value(const OnnxModel& model, const std::string& value) {
+  if (const auto constant = model.constants.find(value); constant != model.constants.end()) {
+    if (constant->second.type != ElementType::int64) return std::nullopt;
+    return constant->second.integers;
+  }
+  const OnnxNode* node = writer_of(model, value);
+  if (!node || node->inputs.empty()) return std::nullopt;
+  if (node->type == "Unsqueeze" || node->type == "Identity" || node->type == "Cast") return shape_value(model, node->inputs[0]);
+  if (node->type == "Concat") {
+    std::vector<std::int64_t> all;
+    for (const std::string& input : node->inputs) {
+      const auto part = shape_value(model, input);
+      if (!part) return std::nullopt;
+      all.insert(all.end(), part->begin(), part->end());
+    }
+    return all;
+  }
+  const OnnxNode* shape = node->type == "Gather" ? writer_of(model, node->inputs[0]) : nullptr;
+  if (!shape || shape->type != "Shape" || node->inputs.size() < 2) return std::nullopt;
+  const auto index = shape_value(model, node->inputs[1]);
+  if (!index || index != std::vector<std::int64_t>{0}) return std::nullopt;
+  return std::vector<std::int64_t>{0};
+}
+
 }  // namespace
+
+void take_out_shapes(OnnxModel& model) {
+  for (size_t n = 0; n < model.nodes.size(); ++n) {
+    if (model.nodes[n].type != "Reshape" || model.nodes[n].inputs.size() != 2 || model.constants.contains(model.nodes[n].inputs[1])) continue;
+    const std::string name = model.nodes[n].outputs.at(0), computed = model.nodes[n].inputs[1];
+    const auto value = shape_value(model, computed);
+    if (!value) continue;
+    model.nodes[n].inputs[1] = name + "/shape";
+    model.constants[name + "/shape"] = OnnxTensor::of_integers(ElementType::int64, {static_cast<std::int64_t>(value->size())}, *value);
+    erase_unread(model, computed);
+    while (n >= model.nodes.size() || model.nodes[n].outputs.at(0) != name) --n;  // nodes before it are gone
+  }
+}
 
 BuiltOperator build_flatten(NodeReader& node) {
   if (node.integer("axis", 1) != 1) throw node.error("attribute 'axis' is not supported unless 1");

@@ -31,6 +31,7 @@ struct ValueInfo {
   std::string axes = "NCHW";
 
   bool is_codes() const { return bits > 0; }
+  bool is_sequence() const { return axes.find('H') != axes.npos && axes.find('W') == axes.npos; }
   // Size of a dimension of `axes`; 0 for N.
   int size(char axis) const;
   std::string shape_text() const;  // e.g. "images × 8 × 4 × 4"

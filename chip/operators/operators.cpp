@@ -17,6 +17,7 @@ BuiltOperator build_gather(NodeReader& node);
 BuiltOperator build_gemm(NodeReader& node);
 BuiltOperator build_global_average_pool(NodeReader& node);
 BuiltOperator build_identity(NodeReader& node);
+BuiltOperator build_lstm(NodeReader& node);
 BuiltOperator build_matmul(NodeReader& node);
 BuiltOperator build_max_pool(NodeReader& node);
 BuiltOperator build_mul(NodeReader& node);
@@ -33,7 +34,9 @@ BuiltOperator build_transpose(NodeReader& node);
 BuiltOperator build_unsqueeze(NodeReader& node);
 void fold_added_bias(OnnxModel& model);
 void fold_batch_normalization(OnnxModel& model);
+void simplify_lstm(OnnxModel& model);
 void take_out_constants(OnnxModel& model);
+void take_out_shapes(OnnxModel& model);
 
 std::span<const OperatorEntry> operators() {
   static constexpr OperatorEntry list[] = {
@@ -51,6 +54,7 @@ std::span<const OperatorEntry> operators() {
       {"Gemm", build_gemm},
       {"GlobalAveragePool", build_global_average_pool},
       {"Identity", build_identity},
+      {"LSTM", build_lstm},
       {"MatMul", build_matmul},
       {"MaxPool", build_max_pool},
       {"Mul", build_mul},
@@ -70,7 +74,7 @@ std::span<const OperatorEntry> operators() {
 }
 
 std::span<const Rewrite> rewrites() {
-  static constexpr Rewrite list[] = {take_out_constants, fold_added_bias, fold_batch_normalization};
+  static constexpr Rewrite list[] = {take_out_constants, take_out_shapes, fold_added_bias, fold_batch_normalization, simplify_lstm};
   return list;
 }
 

@@ -113,6 +113,24 @@ TEST_CASE("the mean of one value everywhere is that value, and bounds of a mean 
   CHECK(Network(unclipped.model).matrices()[0].input_bits == 4);
 }
 
+TEST_CASE("the same node in older and newer operator sets: limits of Clip, axes of ReduceMean") {
+  const auto build = [](bool newer) {
+    OnnxBuilder b(9, 8, 114);
+    b.conv(1, 3, {3, 3}, {1, 1}, {1, 1, 1, 1});
+    newer ? b.node("Clip", {b.number(-0.5f), b.number(1.5f)}) : b.node("Clip", {}, {{"min", -0.5f}, {"max", 1.5f}});
+    newer ? b.node("ReduceMean", {b.add(integers({-1, -2}))}) : b.node("ReduceMean", {}, {{"axes", Integers{2, 3}}});
+    b.quantize(1.0f, 5, true).node("Flatten");
+    b.model.nodes.push_back({"dense", "Gemm", {b.last(), "w"}, {"y"}, {}});
+    b.model.constants["w"] = OnnxTensor::of_floats({3, 2}, {1, 2, 3, 4, 5, 6});
+    b.model.outputs[0].name = "y";
+    return b.model;
+  };
+  const ImageSet images = random_images(9, 8, 5, 10);
+  CHECK(worst_difference(build(true), images) < float_tolerance);
+  const Network older(build(false)), newer(build(true));
+  CHECK(logits(older, SoftwareEngine(older.matrices()), images) == logits(newer, SoftwareEngine(newer.matrices()), images));
+}
+
 TEST_CASE("groups of a convolution are matrices of their own; depthwise too") {
   const ImageSet images = random_images(9, 8, 5, 3);
   for (const int groups : {2, 6}) {
@@ -218,6 +236,29 @@ TEST_CASE("a constant that two nodes share through Identity, weights in Constant
   CHECK(logits(one, engine, images) == logits(other, SoftwareEngine(other.matrices()), images));
 }
 
+TEST_CASE("a shape that nodes compute from the number of images, as x.view(x.size(0), -1) is exported") {
+  OnnxBuilder b(9, 8, 191);
+  b.conv(1, 2, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(2.0f, 3);
+  const std::string image = b.last();
+  OnnxModel model = b.node("Reshape", {"sizes"}).dense(144, 3).model;
+  model.constants["first"] = OnnxTensor::of_integers(ElementType::int64, {}, {0});
+  model.constants["rest"] = OnnxTensor::of_integers(ElementType::int64, {}, {-1});
+  model.constants["axes"] = integers({0});
+  const std::vector<OnnxNode> chain{{"s", "Shape", {image}, {"shape"}, {}},
+                                    {"g", "Gather", {"shape", "first"}, {"count"}, {{"axis", std::int64_t{0}}}},
+                                    {"u", "Unsqueeze", {"count", "axes"}, {"counts"}, {}},
+                                    {"v", "Unsqueeze", {"rest", "axes"}, {"rests"}, {}},
+                                    {"k", "Concat", {"counts", "rests"}, {"sizes"}, {{"axis", std::int64_t{0}}}}};
+  model.nodes.insert(model.nodes.end() - 2, chain.begin(), chain.end());
+  OnnxBuilder flat(9, 8, 191);
+  flat.conv(1, 2, {3, 3}, {1, 1}, {1, 1, 1, 1}).quantize(2.0f, 3).node("Flatten").dense(144, 3);
+  const ImageSet images = random_images(9, 8, 5, 9);
+  const Network one(flat.model), other(model);
+  CHECK(logits(one, SoftwareEngine(one.matrices()), images) == logits(other, SoftwareEngine(other.matrices()), images));
+  model.constants["first"].integers[0] = 1;  // the number of channels, which a copy of 0 would not give
+  CHECK(contains(message_of(model), "node 's': operator Shape is not supported"));
+}
+
 TEST_CASE("what these operators cannot do ends in one line that names node and operator") {
   const auto start = [] {
     OnnxBuilder b(9, 8, 181);
@@ -251,6 +292,13 @@ TEST_CASE("what these operators cannot do ends in one line that names node and o
   OnnxBuilder softmax = start();
   softmax.node("Softmax", {}, {{"axis", std::int64_t{1}}});
   CHECK(contains(message_of(softmax.model), "(Softmax): acts on axis 1 of images × 4 × 9 × 8"));
+
+  OnnxBuilder pool = start();
+  pool.node("AveragePool");
+  CHECK(contains(message_of(pool.model), "(AveragePool): attribute 'kernel_shape' = []; expected 2 numbers"));
+  OnnxBuilder flat = start();
+  flat.node("Flatten").node("GlobalAveragePool");
+  CHECK(contains(message_of(flat.model), "(GlobalAveragePool): its input is images × 288; expected images"));
 
   OnnxBuilder groups = start();
   groups.quantize(2.0f, 3).conv(4, 6, {3, 3}, {1, 1}, {1, 1, 1, 1});

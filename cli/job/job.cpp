@@ -20,6 +20,7 @@ constexpr std::int64_t results_version = 7;
 
 void add_images(CacheKey& key, const chip::ImageSet& images, bool labels) {
   key.add_bytes("pixels", images.pixels.data(), images.pixels.size());
+  if (!images.features.empty()) key.add_bytes("features", images.features.data(), images.features.size() * sizeof(float));
   if (labels) key.add_bytes("labels", images.labels.data(), images.labels.size());
 }
 

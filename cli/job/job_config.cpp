@@ -50,7 +50,7 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
   c.threads = whole(file, "threads", 0, 0, 1024);
   const std::string chip_file = file.text("chip_file", "");
   c.network = file_name(file, "network.file");
-  c.data_set = chip::data_set(file.choice("data.set", "mnist", {"mnist", "cifar10"}));
+  c.data_set = chip::data_set(file.choice("data.set", "mnist", {"mnist", "cifar10", "speech"}));
   c.data = file_name(file, "data.folder");
   c.training_images = whole(file, "data.training_images", c.training_images, 1, 1 << 30);
   c.calibrate = validation::read_calibration_settings(file, "calibrate");
