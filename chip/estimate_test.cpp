@@ -66,6 +66,25 @@ TEST_CASE("a layer takes as long as its busiest core: blocks in one core one aft
   CHECK(estimate(specs, together, events, 1, some_model()).total.latency == doctest::Approx(4 * 2e-5).scale(1e-30));
 }
 
+TEST_CASE("images in a pipeline follow each other at the pace of the busiest core, whatever layers it serves") {
+  const std::vector<MatrixSpec> specs{test::random_matrix(0, 50, 16), test::random_matrix(1, 50, 16)};
+  ChipConfig config;
+  const std::vector<solver::EventCounts> events{some_events(1), some_events(3)};
+  const Mapping apart = map_network(specs, config, no_bad_rows(config));
+  const Estimate two_cores = estimate(specs, apart, events, 1, some_model());
+  CHECK(two_cores.total.latency == doctest::Approx(4 * 2e-5).scale(1e-30));
+  CHECK(two_cores.interval == doctest::Approx(3 * 2e-5).scale(1e-30));
+  CHECK(two_cores.slowest_layer == 1);
+  CHECK(two_cores.slowest_core == apart.blocks[1].core);
+  config.core_grid_rows = config.core_grid_columns = 1;
+  const Estimate one_core = estimate(specs, map_network(specs, config, no_bad_rows(config)), events, 1, some_model());
+  CHECK(one_core.interval == doctest::Approx(one_core.total.latency).scale(1e-30));  // nothing works side by side
+  // Idle cores take nothing: energy does not depend on how many there are or how long they wait.
+  CHECK(one_core.total.energy.total() == doctest::Approx(two_cores.total.energy.total()).scale(1e-30));
+  CHECK(two_cores.power() == doctest::Approx(two_cores.total.energy.total() / 6e-5).scale(1e-30));
+  CHECK(estimate(specs, apart, events, 10, some_model()).images_per_second() == doctest::Approx(10 * two_cores.images_per_second()).scale(1e-30));
+}
+
 TEST_CASE("tables have one line per layer and the same number of fields in each") {
   const std::vector<MatrixSpec> specs{test::random_matrix(0, 200, 16), test::random_matrix(1, 16, 10)};
   const ChipConfig config;

@@ -11,7 +11,7 @@ void add_bench_energy(CLI::App& bench) {
     job::Job job = options.start();
     const validation::Calibration& calibration = job.calibration();
     const chip::ChipConfig& config = job.config().chip;
-    auto cases = chip::bench_energy(config, job.cores(), calibration.energy, {.seed = job.config().seed}, job.line_trim());
+    auto cases = chip::bench_energy(config, chip::calibrated_cores(calibration.neuron), calibration.energy, {.seed = job.config().seed}, job.line_trim());
     chip::mark_outside_of_fit(cases, calibration.neuron);
     const chip::EnergyAnchors anchors = chip::anchor(cases);
     if (!options.out.empty()) {
