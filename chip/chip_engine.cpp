@@ -11,6 +11,8 @@ namespace {
 
 // Input vectors per pass through a core: enough for efficient products, small enough to stay in cache.
 constexpr Eigen::Index chunk_columns = 512;
+// Numbers of inputs of one use of a matrix: 16,384 images of 1,024 positions, 256 uses; beyond, noise repeats.
+constexpr std::uint32_t call_bits = 24;
 
 }  // namespace
 
@@ -104,9 +106,8 @@ void ChipEngine::multiply_blocks(std::span<const size_t> blocks, const InputCode
       const size_t b = blocks[n];
       const MappedBlock& block = mapping_.blocks[b];
       const CoreModel& core = *cores_[b];
-      const auto unit = static_cast<std::uint32_t>(b + call * mapping_.blocks.size());
       solver::EventCounts counts;
-      core.read(levels[n], integrated, &counts, {options_.seed, options_.die, unit, first_input + static_cast<std::uint32_t>(first)}, supplies[n]);
+      core.read(levels[n], integrated, &counts, {options_.seed, options_.die, static_cast<std::uint32_t>(b), first_input + static_cast<std::uint32_t>(first) + (call << call_bits)}, supplies[n]);
       core.convert(integrated, adc, &counts);
       if (options_.adc) core.decode(levels[n], adc, sums);
       else core.normalise(levels[n], integrated, sums);

@@ -249,7 +249,7 @@ const chip::ChipInference& Job::inference(std::uint32_t number) {
 
 const chip::Estimate& Job::estimate() {
   if (estimate_) return *estimate_;
-  if (!config_.effects.neuron) throw Error("effects.neuron = false has neurons without energy; set effects.neuron = true");
+  if (config_.core == CoreKind::calibrated && !config_.effects.neuron) throw Error("effects.neuron = false has neurons without energy; set effects.neuron = true");
   const solver::EnergyModel& model = calibration().energy;
   std::vector<solver::EventCounts> events = inference(0).events;
   for (int d = 1; d < config_.dies; ++d) {
