@@ -1,6 +1,13 @@
 #include "chip/core_model.hpp"
+#include "core/errors.hpp"
 
 namespace mho::chip {
+
+void CoreModel::read(std::span<const solver::LevelMatrix> levels, Eigen::MatrixXf& v, solver::EventCounts* counts, const solver::ReadNoiseKey&, std::span<const solver::SupplyMatrix>) const {
+  integrate(levels, v, counts);
+}
+void CoreModel::normalise(std::span<const solver::LevelMatrix>, const Eigen::MatrixXf&, Eigen::MatrixXf&) const { throw Error("this core has no form without an ADC"); }
+
 namespace {
 
 class CalibratedCore final : public CoreModel {

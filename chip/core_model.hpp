@@ -19,6 +19,12 @@ class CoreModel {
   virtual void convert(const Eigen::MatrixXf& v_integrated, solver::CodeMatrix& codes, solver::EventCounts* counts = nullptr) const = 0;
   virtual void decode(std::span<const solver::LevelMatrix> levels, const solver::CodeMatrix& codes, Eigen::MatrixXf& sums) const = 0;
   virtual double lsb() const = 0;  // [V] before the ADC
+  // One read with the noise of `key` and what supplies that cores share leave (solver::FastCore::integrate); a core without either is integrated.
+  virtual void read(std::span<const solver::LevelMatrix> levels, Eigen::MatrixXf& v_integrated, solver::EventCounts* counts, const solver::ReadNoiseKey& key,
+                    std::span<const solver::SupplyMatrix> supplies) const;
+  // decode() from integrated voltages, as with an ADC of endless range and resolution. Throws Error where a core has no such form.
+  virtual void normalise(std::span<const solver::LevelMatrix> levels, const Eigen::MatrixXf& v_integrated, Eigen::MatrixXf& sums) const;
+  virtual const solver::FastCore* lines() const { return nullptr; }  // the core as a load of supplies, if it is one
 };
 
 // conductance: R × C [S]; bits: magnitude bits of an input.

@@ -3,75 +3,144 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "chip/block_levels.hpp"
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "solver/neuron_model.hpp"
 
 namespace mho::chip {
 namespace {
 
-MatrixSpec random_weights(const ChipConfig& config, int input_bits, std::uint64_t seed) {
+constexpr int calibrated_magnitude_bits = 3;  // conversions of a calibration have three magnitude bits
+
+struct Matrix {
   MatrixSpec spec;
-  spec.name = "random";
-  spec.weights.resize(config.rows / 2, config.columns);
-  spec.bias = Eigen::VectorXf::Zero(config.columns);
-  spec.input_bits = input_bits;
-  spec.input_signed = true;
-  RandomStream random(seed, 0, 0, 0, Purpose::bench);
-  for (float& w : spec.weights.reshaped()) w = static_cast<float>(random.normal());
-  return spec;
+  Mapping mapping;
+};
+
+Matrix random_matrix(const ChipConfig& config, const EnergyBenchOptions& options) {
+  Matrix m;
+  m.spec.name = "random";
+  m.spec.weights.resize(config.rows / 2, config.columns);
+  m.spec.bias = Eigen::VectorXf::Zero(config.columns);
+  m.spec.input_signed = true;
+  RandomStream random(options.seed, 0, 0, 0, Purpose::bench);
+  for (float& w : m.spec.weights.reshaped()) w = static_cast<float>(random.normal());
+  std::vector<float> all(m.spec.weights.data(), m.spec.weights.data() + m.spec.weights.size());
+  for (float& w : all) w = std::abs(w);
+  const auto at = all.begin() + static_cast<std::ptrdiff_t>(options.w_max_quantile * static_cast<double>(all.size() - 1));
+  std::nth_element(all.begin(), at, all.end());
+  MappedBlock block;
+  block.inputs = static_cast<int>(m.spec.weights.rows());
+  block.outputs = static_cast<int>(m.spec.weights.cols());
+  block.w_max = static_cast<double>(*at);
+  for (int i = 0; i < block.inputs; ++i) block.positive_rows.push_back(2 * i);
+  m.mapping.blocks.push_back(block);
+  return m;
 }
 
 // Uniform over −full_scale … full_scale; one bit is a sign only.
-InputCodes random_inputs(const MatrixSpec& spec, int vectors, std::uint64_t seed) {
-  InputCodes codes(spec.weights.rows(), vectors);
-  const int full_scale = full_scale_code(spec);
+InputCodes random_inputs(Eigen::Index rows, int bits, int vectors, std::uint64_t seed) {
+  InputCodes codes(rows, vectors);
+  const int full_scale = bits == 1 ? 1 : (1 << (bits - 1)) - 1;
   RandomStream random(seed, 0, 0, 1, Purpose::bench);
   for (std::int8_t& c : codes.reshaped())
-    c = static_cast<std::int8_t>(spec.input_bits == 1 ? (random.below(2) ? 1 : -1)
-                                                      : static_cast<int>(random.below(2u * static_cast<unsigned>(full_scale) + 1)) - full_scale);
+    c = static_cast<std::int8_t>(bits == 1 ? (random.below(2) ? 1 : -1) : static_cast<int>(random.below(2u * static_cast<unsigned>(full_scale) + 1)) - full_scale);
   return codes;
 }
 
-MappedBlock whole_core(const MatrixSpec& spec, double w_max) {
-  MappedBlock block;
-  block.inputs = static_cast<int>(spec.weights.rows());
-  block.outputs = static_cast<int>(spec.weights.cols());
-  block.w_max = w_max;
-  for (int i = 0; i < block.inputs; ++i) block.positive_rows.push_back(2 * i);
-  return block;
+// Magnitude bits `first` … first + count − 1 of each code, with its sign.
+InputCodes segment(const InputCodes& codes, int first, int count) {
+  return codes.unaryExpr([=](std::int8_t c) {
+    const int bits = (std::abs(static_cast<int>(c)) >> first) & ((1 << count) - 1);
+    return static_cast<std::int8_t>(c < 0 ? -bits : bits);
+  });
 }
 
-double magnitude_quantile(const MatrixSpec& spec, double p) {
-  std::vector<float> all(spec.weights.data(), spec.weights.data() + spec.weights.size());
-  for (float& w : all) w = std::abs(w);
-  const auto at = all.begin() + static_cast<std::ptrdiff_t>(p * static_cast<double>(all.size() - 1));
-  std::nth_element(all.begin(), at, all.end());
-  return static_cast<double>(*at);
+// rms over columns and inputs of v about each column's own line through the exact products, in `lsb`.
+double error_about_lines(const Eigen::MatrixXd& conductance, const std::vector<solver::LevelMatrix>& levels, const Eigen::MatrixXf& v, double lsb) {
+  Eigen::MatrixXd x = Eigen::MatrixXd::Zero(levels[0].rows(), levels[0].cols());
+  for (size_t k = 0; k < levels.size(); ++k) x += std::exp2(static_cast<double>(k)) * levels[k].cast<double>();
+  const Eigen::MatrixXd exact = conductance.transpose() * x, seen = v.cast<double>();
+  double square = 0;
+  for (Eigen::Index j = 0; j < exact.rows(); ++j) {
+    const Eigen::ArrayXd e = exact.row(j).array() - exact.row(j).mean(), s = seen.row(j).array() - seen.row(j).mean();
+    const double slope = e.square().sum() > 0 ? (e * s).sum() / e.square().sum() : 0.0;
+    square += (s - slope * e).square().sum();
+  }
+  return std::sqrt(square / static_cast<double>(seen.size())) / lsb;
 }
 
-LayerEstimate estimate_counts(const MatrixSpec& spec, const Mapping& mapping, solver::EventCounts counts, int vectors,
-                              const solver::EnergyModel& model) {
-  counts.macs = static_cast<double>(spec.weights.size()) * vectors;
-  return estimate(std::span(&spec, 1), mapping, std::span(&counts, 1), static_cast<size_t>(vectors), model).layers.front();
+EnergyPhase run_phase(Matrix matrix, int input_bits, const InputCodes& codes, const ChipConfig& config, const CoreFactory& make_core, const solver::EnergyModel& model,
+                      const LineTrim& line_trim) {
+  EnergyPhase phase;
+  phase.input_bits = input_bits, phase.output_bits = input_bits + 2;
+  matrix.spec.input_bits = input_bits;
+  const std::span<const MatrixSpec> spec(&matrix.spec, 1);
+  const auto conductance = target_conductances(spec, matrix.mapping, config.mapping);
+  const Eigen::MatrixXd g = conductance[0].cast<double>();
+  const int bits = magnitude_bits(matrix.spec), max_code = (1 << (phase.output_bits - 1)) - 1;
+  ChipConfig setup = config;
+  setup.operating.max_code = std::min(max_code, config.operating.max_code);  // more steps than a ramp has would leave the neuron's range; the search needs no ramp
+  setup.operating.samples = static_cast<int>(codes.cols());
+  const double finest = make_core(g, {.v_decrement = config.operating.v_decrement_min, .max_code = 1}, bits)->lsb();
+  setup.operating.swing = std::min(config.operating.swing, max_code * finest);
+  phase.point = choose_operating_points(spec, matrix.mapping, conductance, std::span(&codes, 1), setup, make_core, line_trim).front();
+
+  const auto core = make_core(g, phase.point.point, bits);
+  std::vector<solver::LevelMatrix> levels;
+  block_levels(matrix.spec, matrix.mapping.blocks[0], codes, 0, codes.cols(), levels);
+  Eigen::MatrixXf integrated;
+  solver::EventCounts input_stage;
+  core->integrate(levels, integrated, &input_stage);
+  solver::EventCounts counts = scaled(binary_search_counts(*core, integrated.rows(), phase.output_bits - 1, phase.point.point.max_code), static_cast<double>(codes.cols()));
+  counts += input_stage;
+  counts.macs = static_cast<double>(matrix.spec.weights.size()) * static_cast<double>(codes.cols());
+  phase.estimate = estimate(spec, matrix.mapping, std::span(&counts, 1), static_cast<size_t>(codes.cols()), model).layers.front();
+  phase.error_lsb = error_about_lines(g, levels, integrated, std::max(phase.point.quantile_voltage / max_code, 1e-30));
+  return phase;
+}
+
+// Both phases are one multiplication: its operations count once.
+LayerEstimate sum_of(const std::vector<EnergyPhase>& phases) {
+  LayerEstimate sum = phases.front().estimate;
+  for (size_t p = 1; p < phases.size(); ++p) {
+    const LayerEstimate& e = phases[p].estimate;
+    sum.counts += e.counts;
+    sum.energy += e.energy;
+    for (size_t c = 0; c < sum.error.size(); ++c) sum.error[c] += e.error[c];
+    sum.total_error += e.total_error;
+    sum.latency += e.latency;
+  }
+  sum.counts.macs = phases.front().estimate.counts.macs;
+  return sum;
 }
 
 }  // namespace
 
-std::optional<MeasuredEnergy> measured_energy(int input_bits, int output_bits) {
-  if (input_bits == 1 && output_bits == 3) return MeasuredEnergy{9.0e-15, 10.6e-15, 3.4e-15};
-  if (input_bits == 4 && output_bits == 6) return MeasuredEnergy{21.8e-15, 29.1e-15, 11.5e-15};
+std::optional<EnergyGroups> measured_energy(int input_bits, int output_bits) {
+  if (input_bits == 1 && output_bits == 3) return EnergyGroups{9.0e-15, 10.6e-15, 3.4e-15};
+  if (input_bits == 4 && output_bits == 6) return EnergyGroups{21.8e-15, 29.1e-15, 11.5e-15};
   return std::nullopt;
 }
 
-MeasuredEnergy EnergyBenchCase::grouped() const {
+double digital_add_energy(int bits) {
+  constexpr double per_bit = 0.03e-12 / 8, node = 130.0 / 45.0, supply = 1.8 / 0.9;
+  return per_bit * bits * node * supply * supply;
+}
+
+bool EnergyBenchCase::outside_of_fit() const {
+  return std::any_of(phases.begin(), phases.end(), [](const EnergyPhase& p) { return p.outside_of_fit; });
+}
+
+EnergyGroups EnergyBenchCase::grouped() const {
   using solver::Component;
   const solver::EnergyBreakdown& e = estimate.energy;
   const double operations = estimate.operations();
-  return {e[Component::word_line] / operations,
-          (e[Component::amplifier] + e[Component::switches] + e[Component::comparator] + e[Component::bias]) / operations,
-          e[Component::array] / operations};
+  return {e[Component::word_line] / operations, (e[Component::amplifier] + e[Component::switches] + e[Component::comparator] + e[Component::bias]) / operations,
+          e[Component::array] / operations, digital_add / operations};
 }
 
 solver::EventCounts binary_search_counts(const CoreModel& core, Eigen::Index columns, int steps, int max_code) {
@@ -96,78 +165,40 @@ solver::EventCounts binary_search_counts(const CoreModel& core, Eigen::Index col
 
 std::vector<EnergyBenchCase> bench_energy(const ChipConfig& config, const CoreFactory& make_core, const solver::EnergyModel& model,
                                           const EnergyBenchOptions& options, const LineTrim& line_trim) {
+  const Matrix matrix = random_matrix(config, options);
   std::vector<EnergyBenchCase> cases;
-  for (const auto [input_bits, output_bits] : options.bits) {
-    if (input_bits < 1 || input_bits > 7 || output_bits < 3 || output_bits > 12)
-      throw Error(fmt::format("bench energy: {}-bit inputs with {}-bit outputs are not possible; wants 1 to 7 and 3 to 12", input_bits,
-                              output_bits));
-    const std::vector<MatrixSpec> spec{random_weights(config, input_bits, options.seed)};
-    const std::vector<InputCodes> codes{random_inputs(spec[0], options.vectors, options.seed)};
-    const Mapping mapping{{whole_core(spec[0], magnitude_quantile(spec[0], options.w_max_quantile))}};
-    const auto conductance = target_conductances(spec, mapping, config.mapping);
-    ChipConfig setup = config;
-    setup.operating.max_code = (1 << (output_bits - 1)) - 1;
-    setup.operating.samples = options.vectors;
-    const PointChoice point = choose_operating_points(spec, mapping, conductance, codes, setup, make_core, line_trim).front();
-
-    const auto core = make_core(conductance[0].cast<double>(), point.point, magnitude_bits(spec[0]));
-    std::vector<solver::LevelMatrix> levels;
-    block_levels(spec[0], mapping.blocks[0], codes[0], 0, options.vectors, levels);
-    Eigen::MatrixXf integrated;
-    solver::CodeMatrix adc;
-    solver::EventCounts input_stage, unary;
-    core->integrate(levels, integrated, &input_stage);
-    core->convert(integrated, adc, &unary);
-    unary += input_stage;
-    solver::EventCounts binary =
-        scaled(binary_search_counts(*core, integrated.rows(), output_bits - 1, point.point.max_code), options.vectors);
-    binary += input_stage;
-    for (const Adc kind : {Adc::binary_search, Adc::unary})
-      cases.push_back({input_bits, output_bits, kind, point,
-                       estimate_counts(spec[0], mapping, kind == Adc::unary ? unary : binary, options.vectors, model),
-                       measured_energy(input_bits, output_bits)});
+  for (const int bits : options.input_bits) {
+    if (bits < 1 || bits > 8) throw Error(fmt::format("bench energy: {}-bit inputs are not possible; wants 1 to 8", bits));
+    const InputCodes codes = random_inputs(matrix.spec.weights.rows(), bits, options.vectors, options.seed);
+    const auto run = [&](int of, const InputCodes& inputs) { return run_phase(matrix, of, inputs, config, make_core, model, line_trim); };
+    const auto add = [&](std::vector<EnergyPhase> phases, double digital) {
+      EnergyBenchCase c;
+      c.input_bits = bits, c.output_bits = bits + 2, c.phases = std::move(phases), c.digital_add = digital;
+      c.estimate = sum_of(c.phases);
+      if (c.phases.size() == 1) c.chip = measured_energy(bits, bits + 2);
+      cases.push_back(std::move(c));
+    };
+    if (bits <= options.last_single_phase) add({run(bits, codes)}, 0.0);
+    if (bits >= options.first_two_phase && bits >= 3) {
+      const int low = (bits - 1) / 2, high = bits - 1 - low;
+      add({run(high + 1, segment(codes, low, high)), run(low + 1, segment(codes, 0, low))},
+          digital_add_energy(bits + 2) * static_cast<double>(matrix.spec.weights.cols()));
+    }
   }
   return cases;
 }
 
-Json to_json(const std::vector<EnergyBenchCase>& cases) {
-  Json list = Json::array();
-  const auto groups = [](const MeasuredEnergy& e) {
-    return Json{{"total", quantity(e.total(), "J")},
-                {"word_line", quantity(e.word_line, "J")},
-                {"neuron", quantity(e.neuron, "J")},
-                {"input_pulses", quantity(e.input_pulses, "J")}};
-  };
-  for (const EnergyBenchCase& c : cases) {
-    Json item{{"input_bits", c.input_bits},
-              {"output_bits", c.output_bits},
-              {"adc", c.adc == Adc::unary ? "unary" : "binary search"},
-              {"energy_per_operation", groups(c.grouped())}};
-    if (c.chip) item["chip_energy_per_operation"] = groups(*c.chip);
-    item["operating_point"] = to_json(c.point);
-    item["per_multiplication"] = to_json(c.estimate);
-    list.push_back(item);
-  }
-  return list;
-}
-
-std::string energy_bench_table(const std::vector<EnergyBenchCase>& cases) {
-  std::string text = fmt::format("{:<8}{:<15}{:>10}{:>8}{:>12}{:>10}{:>14}{:>10}{:>12}\n", "in/out", "ADC", "fJ/op", "error", "word line",
-                                 "neuron", "input pulses", "TOPS/W", "latency us");
-  const auto row = [&](const std::string& bits, const std::string& name, const MeasuredEnergy& e, const std::string& error,
-                       const std::string& latency) {
-    text += fmt::format("{:<8}{:<15}{:>10.1f}{:>8}{:>12.1f}{:>10.1f}{:>14.1f}{:>10.1f}{:>12}\n", bits, name, 1e15 * e.total(), error,
-                        1e15 * e.word_line, 1e15 * e.neuron, 1e15 * e.input_pulses, 1e-12 / e.total(), latency);
-  };
-  for (size_t i = 0; i < cases.size(); ++i) {
-    const EnergyBenchCase& c = cases[i];
-    const std::string bits = fmt::format("{}/{}", c.input_bits, c.output_bits);
-    row(bits, c.adc == Adc::unary ? "unary" : "binary search", c.grouped(),
-        fmt::format("{:.1f}", 1e15 * c.estimate.total_error / c.estimate.operations()), fmt::format("{:.2f}", 1e6 * c.estimate.latency));
-    const bool last = i + 1 == cases.size() || cases[i + 1].input_bits != c.input_bits || cases[i + 1].output_bits != c.output_bits;
-    if (last && c.chip) row(bits, "chip, measured", *c.chip, "", "");
-  }
-  return text;
+void mark_outside_of_fit(std::vector<EnergyBenchCase>& cases, const solver::NeuronModel& neuron) {
+  for (EnergyBenchCase& c : cases)
+    for (EnergyPhase& p : c.phases) {
+      const int max_code = (1 << (p.output_bits - 1)) - 1;
+      solver::ModelUse use;
+      use.rows = {p.estimate.counts.wl_pulses / std::max(1, p.input_bits - 1)};
+      use.v_read = {p.point.point.v_read};
+      use.v_decrement = {p.point.point.v_decrement};
+      use.v_integrated = {p.point.quantile_voltage};
+      p.outside_of_fit = p.input_bits - 1 > calibrated_magnitude_bits || max_code > p.point.point.max_code || !solver::outside_of_fit(neuron, use).empty();
+    }
 }
 
 }  // namespace mho::chip

@@ -52,6 +52,18 @@ Estimate estimate(std::span<const MatrixSpec> matrices, const Mapping& mapping, 
     result.total.latency += layer.latency;
   }
   apply_model(result.total, model);
+  std::map<int, double> of_core;  // [s]
+  for (const auto& of_layer : busy)
+    for (const auto& [core, time] : of_layer) of_core[core] += time;
+  for (const auto& [core, time] : of_core)
+    if (time > result.interval) result.interval = time, result.slowest_core = core;
+  for (size_t m = 0; m < busy.size(); ++m) {
+    const auto time = [&](size_t layer) {
+      const auto at = busy[layer].find(result.slowest_core);
+      return at == busy[layer].end() ? 0.0 : at->second;
+    };
+    if (time(m) > time(result.slowest_layer)) result.slowest_layer = m;
+  }
   return result;
 }
 
@@ -79,7 +91,9 @@ Json to_json(const LayerEstimate& l) {
 Json to_json(const Estimate& e) {
   Json layers = Json::array();
   for (const LayerEstimate& layer : e.layers) layers.push_back(to_json(layer));
-  return {{"per", "image"}, {"layers", layers}, {"total", to_json(e.total)}};
+  Json pipeline{{"interval", quantity(e.interval, "s")}, {"slowest_core", e.slowest_core}, {"slowest_layer", e.layers[e.slowest_layer].name}};
+  if (e.interval > 0) pipeline["images_per_second"] = quantity(e.images_per_second(), "1/s"), pipeline["power"] = quantity(e.power(), "W");
+  return {{"per", "image"}, {"layers", layers}, {"total", to_json(e.total)}, {"pipeline", pipeline}};
 }
 
 std::string estimate_table(const Estimate& e) {
@@ -94,7 +108,11 @@ std::string estimate_table(const Estimate& e) {
   };
   for (const LayerEstimate& layer : e.layers) line(layer);
   line(e.total);
-  return text + fmt::format("energy-delay product {:.3g} J s per image\n", e.total.energy_delay());
+  text += fmt::format("energy-delay product {:.3g} J s per image\n", e.total.energy_delay());
+  if (e.interval > 0)
+    text += fmt::format("one after another {:.0f} images/s; layers on successive images {:.0f} images/s at {:.2f} mW, limited by core {} (most of it {}); cores without work are gated off\n", 1 / e.total.latency,
+                        e.images_per_second(), 1e3 * e.power(), e.slowest_core, e.layers[e.slowest_layer].name);
+  return text;
 }
 
 std::string energy_csv(const Estimate& e) {

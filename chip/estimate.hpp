@@ -3,7 +3,7 @@
 // Energy of a layer = the fitted energy per event × its events (solver/energy_model.hpp). Latency: a core works through its conversions one after
 // another; cores that hold blocks of the same layer work side by side and need not wait for each other between positions, because partial sums
 // are added outside; layers follow each other. So latency(layer) = max over cores of Σ core_time of the layer's blocks in that core, and
-// latency(image) = Σ latency(layer). One multiply-accumulate counts as two operations; adding biases counts as none.
+// latency(image) = Σ latency(layer). Images in a pipeline follow each other at max over cores of Σ core_time of all blocks in that core. One multiply-accumulate counts as two operations; adding biases counts as none.
 //
 // Errors are the model's rms errors on runs that its fit never saw, taken as fully correlated over events: an upper bound for sums.
 #pragma once
@@ -38,6 +38,13 @@ struct LayerEstimate {
 struct Estimate {
   std::vector<LayerEstimate> layers;  // one per matrix
   LayerEstimate total;                // energy and latency of one image
+  // Layers at work on successive images: every core serves one image while the others serve earlier and later ones, so an image leaves each time the busiest core is through with all
+  // of its blocks. Energy is the same; a core without work is gated off and takes nothing, at any interval.
+  double interval = 0;                // [s] from image to image
+  int slowest_core = 0;
+  std::size_t slowest_layer = 0;      // the one that keeps this core longest
+  double images_per_second() const { return 1 / interval; }
+  double power() const { return total.energy.total() / interval; }  // [W] while images follow each other
 };
 
 // events: one entry per block of the mapping, over `images` images (ChipEngine::events). images ≥ 1.

@@ -4,9 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "chip/chip_engine.hpp"
-#include "chip/energy_bench.hpp"
 #include "chip/test_matrices.hpp"
-#include "core/errors.hpp"
 
 using namespace mho;
 using namespace mho::chip;
@@ -68,6 +66,25 @@ TEST_CASE("a layer takes as long as its busiest core: blocks in one core one aft
   CHECK(estimate(specs, together, events, 1, some_model()).total.latency == doctest::Approx(4 * 2e-5).scale(1e-30));
 }
 
+TEST_CASE("images in a pipeline follow each other at the pace of the busiest core, whatever layers it serves") {
+  const std::vector<MatrixSpec> specs{test::random_matrix(0, 50, 16), test::random_matrix(1, 50, 16)};
+  ChipConfig config;
+  const std::vector<solver::EventCounts> events{some_events(1), some_events(3)};
+  const Mapping apart = map_network(specs, config, no_bad_rows(config));
+  const Estimate two_cores = estimate(specs, apart, events, 1, some_model());
+  CHECK(two_cores.total.latency == doctest::Approx(4 * 2e-5).scale(1e-30));
+  CHECK(two_cores.interval == doctest::Approx(3 * 2e-5).scale(1e-30));
+  CHECK(two_cores.slowest_layer == 1);
+  CHECK(two_cores.slowest_core == apart.blocks[1].core);
+  config.core_grid_rows = config.core_grid_columns = 1;
+  const Estimate one_core = estimate(specs, map_network(specs, config, no_bad_rows(config)), events, 1, some_model());
+  CHECK(one_core.interval == doctest::Approx(one_core.total.latency).scale(1e-30));  // nothing works side by side
+  // Idle cores take nothing: energy does not depend on how many there are or how long they wait.
+  CHECK(one_core.total.energy.total() == doctest::Approx(two_cores.total.energy.total()).scale(1e-30));
+  CHECK(two_cores.power() == doctest::Approx(two_cores.total.energy.total() / 6e-5).scale(1e-30));
+  CHECK(estimate(specs, apart, events, 10, some_model()).images_per_second() == doctest::Approx(10 * two_cores.images_per_second()).scale(1e-30));
+}
+
 TEST_CASE("tables have one line per layer and the same number of fields in each") {
   const std::vector<MatrixSpec> specs{test::random_matrix(0, 200, 16), test::random_matrix(1, 16, 10)};
   const ChipConfig config;
@@ -81,40 +98,4 @@ TEST_CASE("tables have one line per layer and the same number of fields in each"
   }
   CHECK(to_json(e)["layers"].size() == 2);
   CHECK(to_json(e)["total"]["energy"]["unit"] == "J");
-}
-
-TEST_CASE("a binary search of n bits takes n compares and n − 1 decrements per column") {
-  const auto core = ideal_cores()(Eigen::MatrixXd::Constant(8, 5, 2e-5), {.v_decrement = 0.05, .max_code = 31}, 3);
-  for (const int steps : {1, 2, 5, 9}) {
-    const solver::EventCounts counts = binary_search_counts(*core, 5, steps, 31);
-    CHECK(counts.decrements == doctest::Approx(5.0 * steps).scale(1e-30));
-    CHECK(counts.compares == doctest::Approx(5.0 * (steps + 1)).scale(1e-30));
-    CHECK(counts.conversions == doctest::Approx(5.0).scale(1e-30));
-  }
-}
-
-TEST_CASE("the energy bench fills the core, and only the ADC differs between its two kinds") {
-  const ChipConfig config;
-  const auto cases = bench_energy(config, ideal_cores(), some_model(), {.vectors = 20});
-  REQUIRE(cases.size() == 4);
-  for (size_t i = 0; i < cases.size(); i += 2) {
-    const solver::EventCounts &binary = cases[i].estimate.counts, &unary = cases[i + 1].estimate.counts;
-    CHECK(cases[i].adc == Adc::binary_search);
-    CHECK(binary.macs == 128 * 256);
-    CHECK(binary.wl_pulses == unary.wl_pulses);
-    CHECK(binary.wl_pulses == 256 * (cases[i].input_bits == 1 ? 1 : cases[i].input_bits - 1));
-    CHECK(binary.samples == unary.samples);
-    CHECK(binary.conversions == doctest::Approx(256).scale(1e-30));
-    CHECK(binary.compares == doctest::Approx(256.0 * cases[i].output_bits).scale(1e-30));
-    CHECK(unary.decrements <= 256 * ((1 << (cases[i].output_bits - 1)) - 1));
-    CHECK(cases[i].grouped().total() == doctest::Approx(cases[i].estimate.joule_per_operation()).scale(1e-30));
-    CHECK(cases[i].chip.has_value());
-  }
-  // The chip's figures: the split adds up to 1/43.1 and 1/16.0 TOPS/W.
-  CHECK(measured_energy(1, 3)->total() == doctest::Approx(1 / 43.1e12).scale(1e-30).epsilon(0.01));
-  CHECK(measured_energy(4, 6)->total() == doctest::Approx(1 / 16.0e12).scale(1e-30).epsilon(0.01));
-  CHECK(energy_bench_table(cases).find("chip, measured") != std::string::npos);
-  CHECK(to_json(cases).size() == 4);
-  CHECK_THROWS_AS(bench_energy(config, ideal_cores(), some_model(), {.bits = {{9, 3}}}), Error);
-  CHECK_THROWS_AS(bench_energy(config, ideal_cores(), some_model(), {.bits = {{4, 1}}}), Error);
 }

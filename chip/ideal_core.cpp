@@ -68,6 +68,12 @@ class IdealCore final : public CoreModel {
       }
   }
 
+  void normalise(std::span<const solver::LevelMatrix>, const Eigen::MatrixXf& v, Eigen::MatrixXf& sums) const override {
+    const Eigen::VectorXf gain = (1.0 / (point_.v_read * ratio_ * gain_) * total_).cast<float>();
+    sums = gain.asDiagonal() * v;
+    sums.colwise() += (point_.v_trim * full_scale() / point_.v_read * total_).cast<float>().eval();
+  }
+
   double lsb() const override { return point_.v_decrement * ratio_; }
 
  private:

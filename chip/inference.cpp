@@ -16,16 +16,33 @@ std::vector<PointChoice> choose_points_on(const Network& network, const ChipConf
                                  line_trim, threads);
 }
 
-ChipInference infer(const Network& network, const ChipConfig& config, const ProgrammedDie& die,
-                    std::span<const solver::OperatingPoint> points, const CoreFactory& make_core, const ImageSet& images,
-                    const RunOptions& options) {
-  const ChipEngine engine(network.matrices(), die.mapping, die.relaxed, points, config, make_core);
+namespace {
+
+ChipInference infer_on(const ChipEngine& engine, const Network& network, std::uint32_t die, const ImageSet& images, const RunOptions& options) {
   ChipInference result;
-  result.die = die.die;
+  result.die = die;
   result.classes = classify(network, engine, images, options);
   result.accuracy = accuracy(result.classes, images);
   result.events = engine.events();
   return result;
+}
+
+}  // namespace
+
+ChipInference infer(const Network& network, const ChipConfig& config, const ProgrammedDie& die,
+                    std::span<const solver::OperatingPoint> points, const CoreFactory& make_core, const ImageSet& images,
+                    const RunOptions& options) {
+  return infer_on(ChipEngine(network.matrices(), die.mapping, die.relaxed, points, config, make_core), network, die.die, images, options);
+}
+
+ChipInference infer(const Network& network, const ChipConfig& config, const ProgrammedDie& die, const DieCells& cells, const Effects& effects, std::uint64_t seed,
+                    std::span<const solver::OperatingPoint> points, const solver::NeuronModel& neuron, const ImageSet& images, const RunOptions& options) {
+  const BlockCores make_core = [&](size_t block, const Eigen::MatrixXd& g, const solver::OperatingPoint& point, int bits) {
+    return make_effect_core(neuron, effects, g, point, bits, cells.sigma.empty() ? Eigen::MatrixXd() : cells.sigma[block]);
+  };
+  EngineOptions engine{.adc = effects.adc, .supplies = std::nullopt, .seed = seed, .die = die.die};
+  if (effects.shared_supplies) engine.supplies = SupplyLine{effects.supply_source, effects.supply_step};
+  return infer_on(ChipEngine(network.matrices(), die.mapping, cells.conductance, points, config, make_core, engine), network, die.die, images, options);
 }
 
 }  // namespace mho::chip

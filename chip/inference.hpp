@@ -5,6 +5,7 @@
 
 #include "chip/chip_engine.hpp"
 #include "chip/die.hpp"
+#include "chip/effects.hpp"
 #include "chip/network.hpp"
 #include "chip/operating_point.hpp"
 
@@ -26,5 +27,9 @@ struct ChipInference {
 ChipInference infer(const Network& network, const ChipConfig& config, const ProgrammedDie& die,
                     std::span<const solver::OperatingPoint> points, const CoreFactory& make_core, const ImageSet& images,
                     const RunOptions& options = {});
+
+// The same with cells as `effects` left them (cells_of()) and cores of these effects. `neuron` is that of a calibration, or any where effects.neuron and those of lines are off.
+ChipInference infer(const Network& network, const ChipConfig& config, const ProgrammedDie& die, const DieCells& cells, const Effects& effects, std::uint64_t seed,
+                    std::span<const solver::OperatingPoint> points, const solver::NeuronModel& neuron, const ImageSet& images, const RunOptions& options = {});
 
 }  // namespace mho::chip

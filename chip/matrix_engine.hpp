@@ -2,6 +2,7 @@
 #pragma once
 #include <Eigen/Core>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace mho::chip {
@@ -25,6 +26,9 @@ class MatrixEngine {
   virtual ~MatrixEngine() = default;
   // codes: K × P, P = images × positions. out: N × P, resized.
   virtual void multiply(size_t matrix, const InputCodes& codes, Eigen::MatrixXf& out) const = 0;
+  // For engines with noise: the engine for images first … first + count − 1, whose results depend on the numbers of the images too; for use by one thread, and not longer than
+  // this engine. nullptr: the engine itself serves.
+  virtual std::unique_ptr<MatrixEngine> at_images(size_t /*first*/, size_t /*count*/) const { return nullptr; }
 };
 
 }  // namespace mho::chip

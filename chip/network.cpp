@@ -169,7 +169,8 @@ std::string Network::metadata(std::string_view key, const std::string& fallback)
 
 Eigen::MatrixXf Network::run(const MatrixEngine& engine, const ImageSet& images, size_t first,
                              size_t count, const Observer& observe) const {
-  const Run run{engine, static_cast<Eigen::Index>(count), first, observe};
+  const std::unique_ptr<MatrixEngine> of_images = engine.at_images(first, count);
+  const Run run{of_images ? *of_images : engine, static_cast<Eigen::Index>(count), first, observe};
   std::vector<Value> values(values_.size());
   const Eigen::Index columns = run.images * input().positions();
   if (images.features.empty()) {

@@ -25,6 +25,7 @@ void add_commands(CLI::App& app) {
   add_chip_program(*chip);
   add_chip_infer(*chip);
   add_chip_energy(*chip);
+  add_chip_ablate(*chip);
   CLI::App* bench = app.add_subcommand("bench", "one core beside measured figures")->require_subcommand(1);
   add_bench_energy(*bench);
   CLI::App* validate = app.add_subcommand("validate", "one rung held against another; status 4 when a threshold is missed")->require_subcommand(1);

@@ -27,7 +27,8 @@ MatrixXd map_of_drivers(const MatrixXd& g, double r) {
 // Driver, cell and transistor in series into a line.
 class Path {
  public:
-  Path(const NeuronModel& neuron, const CoreEffects& effects) : transistor_(neuron.transistor), r_(neuron.circuit.r_driver), law_(effects.cell_current) {}
+  Path(const NeuronModel& neuron, const CoreEffects& effects)
+      : transistor_(effects.ideal_transistors ? TransistorParams{.beta = 0.05, .v_pinch = 5.0, .theta = 0.0} : neuron.transistor), r_(neuron.circuit.r_driver), law_(effects.cell_current) {}
   double current(double g, double drive, double line) const {
     if (!law_) return cell_current(transistor_, r_, g, drive, line);
     // Chord of the cell's current at its voltage; most of the voltage is the cell's, so that this contracts.
@@ -44,7 +45,7 @@ class Path {
   }
 
  private:
-  const TransistorParams& transistor_;
+  TransistorParams transistor_;
   double r_;
   const std::function<double(double, double)>& law_;
 };

@@ -55,6 +55,33 @@ TEST_CASE("wires: lines are those of the linear map, with drivers or without") {
   }
 }
 
+TEST_CASE("ideal transistors: lines are those of drivers and cells alone, and without an ADC the sums are those of the codes to half a step") {
+  NeuronModel model = test::default_model();
+  model.circuit.r_driver = 200.0;
+  const MatrixXd g = differential_cells(1, 32, 24);
+  const std::vector<LevelMatrix> levels = signed_inputs(2, 32, 40, 1);
+  const MatrixXd with_four_ohm = (g.array().inverse() + 4.0).inverse();
+  const MatrixXf linear = (0.3 * transfer_map(with_four_ohm, {0.0, 0.0, 200.0}) * levels[0].cast<double>()).cast<float>();
+  const FastCore core(model, g, at, 1, {.ideal_transistors = true});
+  CHECK(rms_of(settled(core, levels[0]) - linear) < 3e-4 * rms_of(linear));
+  CHECK(rms_of(settled(FastCore(model, g, at, 1), levels[0]) - linear) > 0.02 * rms_of(linear));
+
+  FastCore::Workspace workspace;
+  MatrixXf v, fine, coarse, step;
+  CodeMatrix codes;
+  core.integrate(levels, workspace, v);
+  core.convert(v, codes);
+  core.decode(levels, codes, coarse);
+  core.normalise(levels, v, fine);
+  const MatrixXf one_step_more = v.array() + static_cast<float>(core.lsb());
+  core.normalise(levels, one_step_more, step);
+  // Code 0 is that of a step on either side of zero, others are of one step, the last of all beyond. Steps of the circuit differ from the nominal one by some per cent.
+  const Eigen::ArrayXXi magnitude = codes.cast<int>().cwiseAbs().array();
+  const Eigen::ArrayXXf steps = (fine - coarse).cwiseAbs().array() / (step - fine).cwiseAbs().array();
+  CHECK((steps <= (magnitude == 0).select(Eigen::ArrayXXf::Constant(steps.rows(), steps.cols(), 1.15f), 0.6f) || magnitude == at.max_code).all());
+  CHECK((steps > 0.1f).any());
+}
+
 TEST_CASE("shared drivers with transistors: lines are those of the whole network, row by row and column by column") {
   NeuronModel model = test::default_model();
   model.circuit.r_driver = 500.0;

@@ -403,4 +403,11 @@ void FastCore::decode(std::span<const LevelMatrix> levels, const CodeMatrix& cod
   }
 }
 
+void FastCore::normalise(std::span<const LevelMatrix> levels, const MatrixXf& v_integrated, MatrixXf& sums) const {
+  const State& s = *state_;
+  sums.resize(v_integrated.rows(), v_integrated.cols());
+  for (Index b = 0; b < v_integrated.cols(); ++b)
+    sums.col(b) = s.gain.cwiseProduct(v_integrated.col(b)) + s.offset + activity(levels, b) * s.offset_per_activity;
+}
+
 }  // namespace mho::solver

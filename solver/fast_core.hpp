@@ -38,6 +38,7 @@ struct CoreEffects {
   std::function<double(double g, double v)> cell_current{};
   Eigen::MatrixXd sigma{};        // R × C [S] standard deviation of a cell's conductance from read to read, white and independent; empty: none
   double v_noise = 0.0;           // [V] rms on the integrated voltage at its decisions: kT/C of the samples (sampling_noise() in phase_map.hpp), amplifier, comparator
+  bool ideal_transistors = false; // access transistors of 4 ohm on settled lines; what falling word lines leave stays that of the circuit
 };
 
 // Which noise: a number for every column and input, the same in any batch.
@@ -89,6 +90,8 @@ class FastCore {
   // Digital normalisation by ΣG, C × B: the estimate of Σ_i x_i G_ij [S × input LSB] is gain · v + offset + offset per activity · Σ_i |x_i|, by column; v is the middle of
   // the voltages that give the code. The last term is what the falling word lines of active rows leave; the controller knows the inputs. levels as for integrate().
   void decode(std::span<const LevelMatrix> levels, const CodeMatrix& codes, Eigen::MatrixXf& sums) const;
+  // The same from the integrated voltages themselves, as with an ADC of endless range and resolution.
+  void normalise(std::span<const LevelMatrix> levels, const Eigen::MatrixXf& v_integrated, Eigen::MatrixXf& sums) const;
   double lsb() const;  // [V] one LSB before the ADC
   double fall_misfit() const;  // [V] rms error of the regression for the falling word lines, on the inputs it was made with
   double map_misfit() const;   // [V] largest rms error of the cubic maps

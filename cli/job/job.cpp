@@ -16,7 +16,7 @@ namespace mho::job {
 namespace {
 
 // Changes when a step computes something else from the same inputs, so that results of older programs are not reused.
-constexpr std::int64_t results_version = 7;
+constexpr std::int64_t results_version = 8;
 
 void add_images(CacheKey& key, const chip::ImageSet& images, bool labels) {
   key.add_bytes("pixels", images.pixels.data(), images.pixels.size());
@@ -62,7 +62,16 @@ class Job::Timer {
   std::chrono::steady_clock::time_point start_;
 };
 
-Job::Job(JobConfig config, JobOptions options) : config_(std::move(config)), options_(options), cache_({}, options.cache) {}
+Job::Job(JobConfig config, JobOptions options) : config_(std::move(config)), options_(options), cache_({}, options.cache) {
+  chip::Effects& effects = config_.effects;
+  if (config_.core == CoreKind::ideal) {
+    // Without a calibrated circuit there are no lines and no noise of neurons: cells, mapping and resolution are left.
+    for (bool chip::Effects::*off : {&chip::Effects::wires, &chip::Effects::drivers, &chip::Effects::transistors, &chip::Effects::bent_cells, &chip::Effects::read_noise,
+                                     &chip::Effects::shared_supplies, &chip::Effects::neuron, &chip::Effects::circuit_noise})
+      effects.*off = false;
+  }
+  if (!effects.bad_rows) config_.chip.bad_rows = {.mean = 0, .minimum = 0, .maximum = 0};
+}
 
 StepTime& Job::step(const std::string& name) {
   for (StepTime& s : times_)
@@ -117,11 +126,16 @@ void Job::use(validation::Calibration calibration) {
 }
 
 chip::CoreFactory Job::cores() {
-  return config_.core == CoreKind::ideal ? chip::ideal_cores() : chip::calibrated_cores(calibration().neuron);
+  return chip::effect_cores(neuron(), chip::seen_by_points(config_.effects));
+}
+
+const solver::NeuronModel& Job::neuron() {
+  static const solver::NeuronModel ideal;  // its capacitors alone are used
+  return config_.core == CoreKind::ideal ? ideal : calibration().neuron;
 }
 
 chip::LineTrim Job::line_trim() {
-  if (config_.core == CoreKind::ideal) return {};
+  if (!config_.effects.neuron) return {};
   return [&model = calibration().neuron](Eigen::Index rows) { return solver::line_trim(model, rows); };
 }
 
@@ -149,6 +163,7 @@ const std::vector<chip::PointChoice>& Job::points() {
   const chip::ImageSet& images = training_images();
   Timer timer(*this, "operating points");
   CacheKey key = inference_key("points");
+  chip::add_to_key(key, chip::seen_by_points(config_.effects));
   key.add("quantile", config_.chip.operating.quantile);
   for (const auto& p : ParameterTable<chip::OperatingRules>::table) key.add(p.key, config_.chip.operating.*p.member);
   for (const int n : {config_.chip.operating.max_multiplier, config_.chip.operating.max_code, config_.chip.operating.samples})
@@ -162,7 +177,7 @@ const std::vector<chip::PointChoice>& Job::points() {
     *points_ = chip::choose_points_on(net, config_.chip, images, make_core, line_trim(), threads());
     cache_.store("points", key, to_text(*points_));
   }
-  if (config_.core == CoreKind::calibrated) warn_outside(calibration().neuron, net, config_.chip, *points_, config_.calibrate);
+  if (config_.core == CoreKind::calibrated && config_.effects.neuron) warn_outside(calibration().neuron, net, config_.chip, *points_, config_.calibrate);
   return *points_;
 }
 
@@ -197,13 +212,24 @@ double Job::software_accuracy() {
 
 const chip::ChipInference& Job::inference(std::uint32_t number) {
   if (const auto found = inferences_.find(number); found != inferences_.end()) return found->second;
-  const chip::CoreFactory make_core = cores();
+  const solver::NeuronModel& model = neuron();
   const auto chosen = chip::points_of(points());
-  const chip::ProgrammedDie& programmed = die(number);
+  const chip::Effects& effects = config_.effects;
+  const auto map_only = [&] {
+    chip::ProgrammedDie die;
+    die.die = number;
+    die.bad_rows = chip::draw_bad_rows(config_.chip, config_.seed, number);
+    die.mapping = chip::map_network(network().matrices(), config_.chip, die.bad_rows);
+    return die;
+  };
+  const chip::ProgrammedDie mapped = chip::needs_programming(effects) ? chip::ProgrammedDie{} : map_only();
+  const chip::ProgrammedDie& programmed = chip::needs_programming(effects) ? die(number) : mapped;
   const chip::ImageSet& images = test_images();
   throw_if_interrupted();
   Timer timer(*this, "infer");
   CacheKey key = inference_key("inference");
+  chip::add_to_key(key, effects);
+  key.add("seed", static_cast<std::int64_t>(config_.seed));
   key.add("die", std::string_view(chip::die_key(network().matrices(), config_.chip, config_.seed, number).hex()));
   for (const solver::OperatingPoint& p : chosen) {
     key.add("v_read", p.v_read).add("v_trim", p.v_trim).add("v_decrement", p.v_decrement);
@@ -214,7 +240,8 @@ const chip::ChipInference& Job::inference(std::uint32_t number) {
   if (const auto text = cache_.find("inference", key); text && from_text(*text, result)) {
     timer.from_cache = true;
   } else {
-    result = chip::infer(network(), config_.chip, programmed, chosen, make_core, images,
+    const chip::DieCells cells = chip::cells_of(programmed, network().matrices(), config_.chip, effects, config_.seed);
+    result = chip::infer(network(), config_.chip, programmed, cells, effects, config_.seed, chosen, model, images,
                          {.threads = threads(), .progress = options_.progress, .title = fmt::format("infer on die {}", number)});
     cache_.store("inference", key, to_text(result));
   }
@@ -223,6 +250,7 @@ const chip::ChipInference& Job::inference(std::uint32_t number) {
 
 const chip::Estimate& Job::estimate() {
   if (estimate_) return *estimate_;
+  if (config_.core == CoreKind::calibrated && !config_.effects.neuron) throw Error("effects.neuron = false has neurons without energy; set effects.neuron = true");
   const solver::EnergyModel& model = calibration().energy;
   std::vector<solver::EventCounts> events = inference(0).events;
   for (int d = 1; d < config_.dies; ++d) {

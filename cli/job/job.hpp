@@ -52,8 +52,10 @@ class Job {
   const chip::Estimate& estimate();
   std::vector<double> energy_of_dies();  // [J] per image
 
-  // One core of the kind that the config asks for. Ideal cores need no calibration.
+  // One core of the kind and with the effects that the config asks for, noise and shared supplies apart. Ideal cores need no calibration.
   chip::CoreFactory cores();
+  // That of the calibration, or, with ideal cores, one of which only the capacitors count.
+  const solver::NeuronModel& neuron();
   chip::LineTrim line_trim();
 
   int threads() const;

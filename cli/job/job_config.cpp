@@ -56,6 +56,7 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
   c.calibrate = validation::read_calibration_settings(file, "calibrate");
   c.passes_beside = whole(file, "program.passes_beside", c.passes_beside, 0, 100);
   c.core = file.choice("infer.core", "calibrated", {"calibrated", "ideal"}) == "ideal" ? CoreKind::ideal : CoreKind::calibrated;
+  c.effects = chip::read_effects(file);
   c.dies = whole(file, "infer.dies", c.dies, 1, 10000);
   c.images = whole(file, "infer.images", c.images, 1, 1 << 30);
   c.pictures = file.boolean("report.pictures", c.pictures);

@@ -6,6 +6,7 @@
 
 #include "chip/chip_config.hpp"
 #include "chip/dataset.hpp"
+#include "chip/effects.hpp"
 #include "core/json_file.hpp"
 #include "core/toml_file.hpp"
 #include "validation/neuron_calibration.hpp"
@@ -26,6 +27,7 @@ struct JobConfig {
   chip::ChipConfig chip;
   int passes_beside = 3;               // [1] die 0 is programmed again with so many passes, to be printed beside; 0: not
   CoreKind core = CoreKind::calibrated;
+  chip::Effects effects;               // table [effects]
   int dies = 2;                        // [1]
   int images = 1000;                   // [1] first ones of the test file
   bool pictures = true;                // report.html, which needs gnuplot

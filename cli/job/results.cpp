@@ -10,7 +10,7 @@
 namespace mho::job {
 namespace {
 
-bool has_energy(const Job& job) { return job.config().core == CoreKind::calibrated; }
+bool has_energy(const Job& job) { return job.config().core == CoreKind::calibrated && job.config().effects.neuron; }
 
 Json programming_json(Job& job) {
   Json dies = Json::array();
