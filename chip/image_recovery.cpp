@@ -178,15 +178,19 @@ Recovery recover(const RbmMachine& machine, const HiddenSampler& hidden_sampler,
   return result;
 }
 
-InputCodes visible_codes(const ImageSet& images, int bits) {
-  const auto pixels = static_cast<Eigen::Index>(images.elements()), count = static_cast<Eigen::Index>(images.size());
-  InputCodes codes = InputCodes::Zero(pixels + Rbm::labels, count);
-  for (Eigen::Index n = 0; n < count; ++n) {
-    const std::uint8_t* image = images.image(static_cast<size_t>(n));
-    for (Eigen::Index i = 0; i < pixels; ++i) codes(i, n) = visible_code(static_cast<float>(image[i]) / 255.0f, bits);
-    codes(pixels + images.labels[static_cast<size_t>(n)], n) = static_cast<std::int8_t>((1 << bits) - 1);
+InputCodes visible_codes(const Eigen::MatrixXf& values, std::span<const std::uint8_t> labels, int bits) {
+  MHO_ASSERT(values.cols() == static_cast<Eigen::Index>(labels.size()));
+  InputCodes codes = InputCodes::Zero(values.rows() + Rbm::labels, values.cols());
+  for (Eigen::Index n = 0; n < values.cols(); ++n) {
+    for (Eigen::Index i = 0; i < values.rows(); ++i) codes(i, n) = visible_code(values(i, n), bits);
+    codes(values.rows() + labels[static_cast<size_t>(n)], n) = static_cast<std::int8_t>((1 << bits) - 1);
   }
   return codes;
+}
+
+InputCodes visible_codes(const ImageSet& images, int bits) {
+  const Eigen::Map<const Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic>> pixels(images.pixels.data(), static_cast<Eigen::Index>(images.elements()), static_cast<Eigen::Index>(images.size()));
+  return visible_codes(Eigen::MatrixXf(pixels.cast<float>() / 255.0f), images.labels, bits);
 }
 
 InputCodes sampled_hidden(const RbmMachine& machine, const HiddenSampler& sampler, const InputCodes& visible, std::uint64_t seed) {

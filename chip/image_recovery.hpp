@@ -54,7 +54,7 @@ class HiddenSampler {
 struct GibbsOptions {
   int cycles = 10;
   int visible_bits = 3;
-  bool sample_visible = true;  // visible units are 0 or 1 with their probability; else they take the probability
+  bool sample_visible = false; // visible units are 0 or 1 with their probability; else they take the probability, rounded to the code
   bool known_label = false;    // the label's units are held at the true label; else they start at 0 and are sampled as pixels
   std::uint64_t seed = 1;
   std::uint32_t die = 0;
@@ -75,7 +75,9 @@ std::int8_t visible_code(float value, int bits);
 
 Recovery recover(const RbmMachine& machine, const HiddenSampler& hidden_sampler, const CorruptedImages& images, const GibbsOptions& options);
 
-// Visible codes (true label) of images, visible × N, and one sample of the hidden units of each: what operating points are chosen on.
+// Visible codes of values 0 … 1 (pixels × N) and labels, visible × N.
+InputCodes visible_codes(const Eigen::MatrixXf& values, std::span<const std::uint8_t> labels, int bits);
+// The same of images, and one sample of the hidden units of each: what operating points are chosen on.
 InputCodes visible_codes(const ImageSet& images, int bits);
 InputCodes sampled_hidden(const RbmMachine& machine, const HiddenSampler& sampler, const InputCodes& visible, std::uint64_t seed);
 

@@ -1,5 +1,7 @@
 #include "chip/rbm_chip.hpp"
 
+#include "core/errors.hpp"
+
 namespace mho::chip {
 namespace {
 
@@ -20,6 +22,24 @@ InputCodes in_order(const InputCodes& codes, const std::vector<int>& order) {
 
 }  // namespace
 
+void SumCorrection::apply(Eigen::MatrixXf& log_odds) const {
+  if (slope.size() == 0) return;
+  log_odds.array().colwise() *= slope.array();
+  log_odds.colwise() += offset;
+}
+
+SumCorrection fit_correction(const Eigen::MatrixXf& measured, const Eigen::MatrixXf& expected) {
+  MHO_ASSERT(measured.rows() == expected.rows() && measured.cols() == expected.cols() && measured.cols() > 0);
+  SumCorrection correction{Eigen::VectorXf::Ones(measured.rows()), Eigen::VectorXf::Zero(measured.rows())};
+  for (Eigen::Index i = 0; i < measured.rows(); ++i) {
+    const Eigen::ArrayXd x = measured.row(i).cast<double>().transpose(), y = expected.row(i).cast<double>().transpose();
+    const double mean_x = x.mean(), mean_y = y.mean(), variance = (x - mean_x).square().sum();
+    const double slope = variance > 0 ? ((x - mean_x) * (y - mean_y)).sum() / variance : 1.0;
+    correction.slope[i] = static_cast<float>(slope), correction.offset[i] = static_cast<float>(mean_y - slope * mean_x);
+  }
+  return correction;
+}
+
 RbmChip::RbmChip(const RbmMapping& mapping, std::span<const Eigen::MatrixXf> conductance, std::span<const solver::OperatingPoint> points, const ChipConfig& config,
                  const CoreFactory& make_core)
     : order_(mapping.order), hidden_(mapping.specs[1].weights.rows()),
@@ -29,12 +49,14 @@ void RbmChip::to_hidden(const InputCodes& visible, Eigen::MatrixXf& log_odds) co
   Eigen::MatrixXf lines;
   engine_.multiply(0, in_order(visible, order_), lines);
   halves_of_pairs(lines, log_odds, [](Eigen::Index j) { return j; });
+  to_hidden_.apply(log_odds);
 }
 
 void RbmChip::to_visible(const InputCodes& hidden, Eigen::MatrixXf& log_odds) const {
   Eigen::MatrixXf lines;
   engine_.multiply(1, hidden, lines);
   halves_of_pairs(lines, log_odds, [&](Eigen::Index i) { return static_cast<Eigen::Index>(order_[static_cast<size_t>(i)]); });
+  to_visible_.apply(log_odds);
 }
 
 std::vector<solver::EventCounts> RbmChip::events() const {

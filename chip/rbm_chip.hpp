@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "chip/chip_engine.hpp"
@@ -14,6 +15,15 @@
 #include "chip/rbm_mapping.hpp"
 
 namespace mho::chip {
+
+// Digital correction of the sums of one direction, by unit: a becomes slope · a + offset. Row drivers give less to rows that carry more current, and cells deviate from their targets; what of that
+// is the same for all inputs is taken out here, as the chip's users do (slope and intercept by column, Wan et al. 2022).
+struct SumCorrection {
+  Eigen::VectorXf slope, offset;  // empty: none
+  void apply(Eigen::MatrixXf& log_odds) const;
+};
+// Least squares of `expected` on `measured`, units × N. A unit whose measured sums do not vary keeps slope 1.
+SumCorrection fit_correction(const Eigen::MatrixXf& measured, const Eigen::MatrixXf& expected);
 
 class RbmChip final : public RbmMachine {
  public:
@@ -25,6 +35,8 @@ class RbmChip final : public RbmMachine {
   void to_hidden(const InputCodes& visible, Eigen::MatrixXf& log_odds) const override;
   void to_visible(const InputCodes& hidden, Eigen::MatrixXf& log_odds) const override;
 
+  void correct(SumCorrection to_hidden, SumCorrection to_visible) { to_hidden_ = std::move(to_hidden), to_visible_ = std::move(to_visible); }
+
   // Events by block of mapping.directions. A weight counts as one multiply-accumulate though two lines of its pair convert; word line pulses are those of the rows, which are the outputs
   // on the way to the hidden units.
   std::vector<solver::EventCounts> events() const;
@@ -33,6 +45,7 @@ class RbmChip final : public RbmMachine {
   std::vector<int> order_;
   Eigen::Index hidden_;
   ChipEngine engine_;
+  SumCorrection to_hidden_, to_visible_;
 };
 
 // Bad rows, map and programmed cells of a die, or all that from `cache`.

@@ -13,7 +13,7 @@ struct RbmOptions {
   int visible_bits = 3;        // [1] of a pixel
   bool sample_visible = true;  // visible units of the chain are 0 or 1; else they take their probability
   std::uint64_t seed = 1;
-  int epochs = 50;
+  int epochs = 36;
   int batch = 16;               // [images]
   int steps = 5;                // [1] Gibbs steps of contrastive divergence (CD-k)
   double learning_rate = 1e-3;  // [1]
