@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "cli/job/stores.hpp"
 #include "core/statistics.hpp"
 #include "solver/neuron_model.hpp"
 
@@ -42,6 +43,26 @@ double volts_per_log_odds(const chip::RbmMapping& map, const chip::Rbm& rbm, con
   }
   const double full_scale = chip::full_scale_code(map.specs[direction]);
   return point.v_read * point.pulse_multiplier * full_scale * capacitor_ratio * config.full_scale_conductance() / map.w_max * lines / total;
+}
+
+// What the points depend on. The neuron is in it: calibrated before.
+CacheKey points_key(Job& job, const chip::ImageSet& training) {
+  const JobConfig& config = job.config();
+  CacheKey key("rbm points 1");
+  key.add_file("network", config.network).add("core", std::int64_t{config.core == CoreKind::ideal});
+  if (config.core == CoreKind::calibrated) {
+    Json neuron;
+    solver::to_json(neuron, job.calibration().neuron);
+    key.add("neuron", std::string_view(neuron.dump()));
+  }
+  chip::add_to_key(key, config.chip);
+  const chip::OperatingRules& rules = config.chip.operating;
+  key.add("quantile", rules.quantile);
+  for (const auto& p : ParameterTable<chip::OperatingRules>::table) key.add(p.key, rules.*p.member);
+  const RbmSettings& s = *config.rbm;
+  for (const int n : {rules.max_multiplier, rules.max_code, rules.samples, s.layout.groups, s.layout.parts, s.layout.bias_lines, s.layout.visible_bits, int{s.stochastic}}) key.add("rule", std::int64_t{n});
+  key.add("seed", static_cast<std::int64_t>(config.seed));
+  return key.add_bytes("pixels", training.pixels.data(), training.pixels.size()).add_bytes("labels", training.labels.data(), training.labels.size());
 }
 
 // Sums of the software machine on training images, as they are and corrupted both ways, and what they are sums of.
@@ -108,7 +129,10 @@ RbmResults run_rbm(Job& job) {
       return results.dies.back().cells.from_cache;
     });
   job.timed("operating points", [&] {
+    const CacheKey key = points_key(job, training);
+    if (const auto text = job.cache().find("points", key); text && from_text(*text, results.points)) return true;
     results.points = chip::choose_rbm_points(results.rbm, settings.layout, config.chip, training, results.sampler, config.seed, cores, job.line_trim(), job.threads());
+    job.cache().store("points", key, to_text(results.points));
     return false;
   });
   if (config.core == CoreKind::calibrated) warn_outside(job, job.calibration().neuron, results);
