@@ -27,10 +27,11 @@ struct Cells {
 };
 
 // All mapped cells, block by block, column by column.
-Cells mapped_cells(std::span<const MatrixSpec> matrices, const Mapping& mapping, const ChipConfig& config) {
+Cells mapped_cells(std::span<const Eigen::MatrixXd> targets, const Mapping& mapping, const ChipConfig& config) {
   Cells cells;
-  for (const MappedBlock& block : mapping.blocks) {
-    const Eigen::MatrixXd target = target_conductance(matrices[block.matrix], block, config.mapping);
+  for (size_t b = 0; b < mapping.blocks.size(); ++b) {
+    const MappedBlock& block = mapping.blocks[b];
+    const Eigen::MatrixXd& target = targets[b];
     for (Eigen::Index j = 0; j < target.cols(); ++j)
       for (Eigen::Index i = 0; i < target.rows(); ++i) {
         const int row = block.positive_rows[static_cast<size_t>(i / 2)] + static_cast<int>(i % 2);
@@ -83,22 +84,28 @@ ProgrammedDie program_die(std::span<const MatrixSpec> matrices, const ChipConfig
   result.die = die;
   result.bad_rows = draw_bad_rows(config, seed, die);
   result.mapping = map_network(matrices, config, result.bad_rows);
-  const CacheKey key = die_key(matrices, config, seed, die);
-  if (const auto bytes = cache.find("die", key); bytes && die_from_bytes(*bytes, result)) {
-    result.from_cache = true;
-    return result;
-  }
-  const Cells cells = mapped_cells(matrices, result.mapping, config);
-  Progress progress(fmt::format("program die {}", die), cells.targets.size(), show_progress);
-  devices::ArrayProgramming programming =
-      devices::program_array(cells.targets, config.programming, {seed, die, cells.addresses}, threads, &progress);
-  progress.finish();
-  result.programmed = by_block(result.mapping, programming.conductance_programmed);
-  result.relaxed = by_block(result.mapping, programming.conductance_relaxed);
-  result.one_pass = by_block(result.mapping, programming.conductance_one_pass);
-  result.summary = std::move(programming.summary);
-  cache.store("die", key, die_to_bytes(result));
+  std::vector<Eigen::MatrixXd> targets;
+  for (const MappedBlock& block : result.mapping.blocks) targets.push_back(target_conductance(matrices[block.matrix], block, config.mapping));
+  program_cells(result, targets, die_key(matrices, config, seed, die), config, seed, threads, cache, show_progress);
   return result;
+}
+
+void program_cells(ProgrammedDie& die, std::span<const Eigen::MatrixXd> targets, const CacheKey& key, const ChipConfig& config, std::uint64_t seed,
+                   int threads, const Cache& cache, bool show_progress) {
+  if (const auto bytes = cache.find("die", key); bytes && die_from_bytes(*bytes, die)) {
+    die.from_cache = true;
+    return;
+  }
+  const Cells cells = mapped_cells(targets, die.mapping, config);
+  Progress progress(fmt::format("program die {}", die.die), cells.targets.size(), show_progress);
+  devices::ArrayProgramming programming =
+      devices::program_array(cells.targets, config.programming, {seed, die.die, cells.addresses}, threads, &progress);
+  progress.finish();
+  die.programmed = by_block(die.mapping, programming.conductance_programmed);
+  die.relaxed = by_block(die.mapping, programming.conductance_relaxed);
+  die.one_pass = by_block(die.mapping, programming.conductance_one_pass);
+  die.summary = std::move(programming.summary);
+  cache.store("die", key, die_to_bytes(die));
 }
 
 Json to_json(const ProgrammedDie& die) {

@@ -28,6 +28,11 @@ BadRows draw_bad_rows(const ChipConfig& config, std::uint64_t seed, std::uint32_
 ProgrammedDie program_die(std::span<const MatrixSpec> matrices, const ChipConfig& config, std::uint64_t seed, std::uint32_t die,
                           int threads, const Cache& cache, bool show_progress = false);
 
+// The same for blocks that somebody else has placed: number, bad rows and mapping of `die` are set, `targets` are the target conductances of its blocks [S], and `key` stands
+// for all of it. Fills the rest of `die`.
+void program_cells(ProgrammedDie& die, std::span<const Eigen::MatrixXd> targets, const CacheKey& key, const ChipConfig& config, std::uint64_t seed,
+                   int threads, const Cache& cache, bool show_progress = false);
+
 // What a programmed die depends on.
 CacheKey die_key(std::span<const MatrixSpec> matrices, const ChipConfig& config, std::uint64_t seed, std::uint32_t die);
 

@@ -117,14 +117,15 @@ Eigen::MatrixXd block_weights(const MatrixSpec& spec, const MappedBlock& block) 
   return weights;
 }
 
+double cell_conductance(double u, const MappingRules& rules) {
+  const double g = rules.encoding == Encoding::affine ? rules.g_min + (rules.g_max - rules.g_min) * u
+                                                      : std::max(rules.g_max * u, rules.g_min);
+  return std::min(g, rules.g_limit);
+}
+
 Eigen::MatrixXd target_conductance(const MatrixSpec& spec, const MappedBlock& block, const MappingRules& rules) {
   const Eigen::MatrixXd weights = block_weights(spec, block);
-  const auto conductance = [&](double magnitude) {
-    const double u = magnitude / block.w_max;
-    const double g = rules.encoding == Encoding::affine ? rules.g_min + (rules.g_max - rules.g_min) * u
-                                                        : std::max(rules.g_max * u, rules.g_min);
-    return std::min(g, rules.g_limit);
-  };
+  const auto conductance = [&](double magnitude) { return cell_conductance(magnitude / block.w_max, rules); };
   Eigen::MatrixXd targets(block.physical_rows(), block.outputs);
   for (Eigen::Index j = 0; j < weights.cols(); ++j)
     for (Eigen::Index i = 0; i < weights.rows(); ++i) {

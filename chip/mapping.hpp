@@ -54,6 +54,8 @@ Mapping map_network(std::span<const MatrixSpec> matrices, const ChipConfig& conf
 
 // Weights of a block as the cells must realise them [weight], bias rows included: logical_rows × outputs.
 Eigen::MatrixXd block_weights(const MatrixSpec& spec, const MappedBlock& block);
+// Target conductance [S] of a cell whose weight is u · w_max, u ≥ 0.
+double cell_conductance(double u, const MappingRules& rules);
 // Target conductance of the cells, physical_rows × outputs [S]; rows alternate + and −.
 Eigen::MatrixXd target_conductance(const MatrixSpec& spec, const MappedBlock& block, const MappingRules& rules);
 

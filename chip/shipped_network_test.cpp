@@ -51,6 +51,19 @@ TEST_CASE("the checker of the ONNX project accepts it and infers the shapes that
   CHECK(shape.dim(1).dim_value() == Network::load(path).classes());
 }
 
+TEST_CASE("the checker accepts the Boltzmann machine too: 794 visible units in and out, its file below 2 MB") {
+  const std::string text = mho::read_text_file(MHO_SOURCE_DIR "/examples/mnist-rbm.onnx");
+  CHECK(text.size() < 2000000);
+  onnx::ModelProto proto;
+  REQUIRE(proto.ParseFromString(text));
+  CHECK_NOTHROW(onnx::checker::check_model(proto));
+  for (onnx::ValueInfoProto& v : *proto.mutable_graph()->mutable_output())
+    v.mutable_type()->mutable_tensor_type()->clear_shape();
+  onnx::shape_inference::InferShapes(proto, onnx::OpSchemaRegistry::Instance(),
+                                     onnx::ShapeInferenceOptions(true, 1, false));
+  CHECK(proto.graph().output(0).type().tensor_type().shape().dim(1).dim_value() == 794);
+}
+
 TEST_CASE("it reads the 1,000 shipped test images, also with noise on its weights") {
   const Network network = Network::load(path);
   const ImageSet images = load_mnist(data, Split::test);

@@ -8,7 +8,7 @@ namespace mho {
 // What a stream of numbers is for. Streams of different purpose never overlap.
 enum class Purpose : std::uint32_t {
   device_to_device = 1, cycle_to_cycle, relaxation, read_noise, bad_rows, neuron_mismatch, calibration_plan, validation_plan,
-  weights, inputs, training, bench, test, fit_starts
+  weights, inputs, training, bench, test, fit_starts, corruption, gibbs
 };
 
 // A stream keyed by (seed, die, core, cell, purpose). `cell` is any index within the core. Copyable, 48 bytes.

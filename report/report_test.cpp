@@ -8,6 +8,7 @@
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
 #include "report/html.hpp"
+#include "report/image_figure.hpp"
 
 using namespace mho;
 using namespace mho::report;
@@ -37,6 +38,14 @@ TEST_CASE("every picture is drawn, even of little data") {
     cells.relaxed.push_back(i * 4e-7 - 1e-8);
   }
   CHECK_FALSE(conductance_svg(cells, 1e-6).empty());
+}
+
+TEST_CASE("rows of images: equal greys beside each other are one run, black ones are none, labels are escaped") {
+  const std::string svg = images_svg({{"a < b", {{0, 1, 1, 0.5f}}}}, 2, 2);
+  CHECK(svg.starts_with("<svg"));
+  CHECK(svg.find("a &lt; b") != std::string::npos);
+  CHECK(svg.find("rgb(255,255,255)\" d=\"M132 0h2v2h-2zM130 2h2v2h-2z\"") != std::string::npos);
+  CHECK(images_svg({{"white", {{1, 1, 1, 1}}}}, 2, 2).find("h4v2h-4zM130 2h4v2h-4z") != std::string::npos);
 }
 
 TEST_CASE("a script that gnuplot refuses ends in one line with its complaint") {

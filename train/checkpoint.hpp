@@ -12,11 +12,11 @@ namespace mho::train {
 
 struct TrainingState {
   int epochs_done = 0;
-  std::vector<torch::Tensor> best;  // QuantizedCnn::folded() of the epoch chosen so far
+  std::vector<torch::Tensor> best;  // parameters of the epoch chosen so far, batch normalisation folded in
   TrainingResult chosen;
 };
 
-// `key` stands for options and images. `network` is QuantizedCnn::state(). Written to a temporary name and renamed.
+// `key` stands for options and images. `network` is all that training changes, running statistics included. Written to a temporary name and renamed.
 void save_checkpoint(const std::string& path, const std::string& key, const TrainingState& state, const std::vector<torch::Tensor>& network,
                      torch::optim::Optimizer& optimizer);
 // Epochs that the checkpoint with this key has behind it; nothing when there is none.

@@ -6,6 +6,7 @@
 #include "chip/speech/speech_commands.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "train/rbm_trainer.hpp"
 #include "train/speech_trainer.hpp"
 #include "train/trainer.hpp"
 
@@ -24,11 +25,29 @@ int run_speech(mho::TomlFile& file, const std::string& data, const std::string& 
   return 0;
 }
 
+// Image recovery: a Boltzmann machine, or with `grid` the table of its errors over noise.
+int run_rbm(mho::TomlFile& file, const std::string& data, const std::string& out,
+            const std::string& grid) {
+  const mho::train::RbmOptions options = mho::train::read_rbm_options(file);
+  const mho::chip::ImageSet images = mho::chip::load_mnist(data, mho::chip::Split::train);
+  if (!grid.empty()) {
+    mho::train::noise_grid(options, images, out, grid);
+    return 0;
+  }
+  const mho::train::RbmResult r = mho::train::train_rbm(options, images, out);
+  fmt::print(
+      "{}: {} epochs; error of {} validation images after recovery in software: flips {:.2f} -> "
+      "{:.3f}, bottom third {:.2f} -> {:.3f}; {:.0f} s\n",
+      out, options.epochs, options.validation_images, r.initial_flips, r.error_flips,
+      r.initial_bottom_third, r.error_bottom_third, r.seconds);
+  return 0;
+}
+
 int run(int argc, char** argv) {
   CLI::App app(
       "Train a network with noise on its weights and write it as ONNX. Reads training images only.",
       "mho-train");
-  std::string config, data, out;
+  std::string config, data, out, grid;
   std::vector<std::string> settings;
   app.add_option("config", config, "options (TOML), e.g. examples/train-mnist.toml")->required();
   app.add_option("--data", data, "folder with the data set of the config")->required();
@@ -36,11 +55,16 @@ int run(int argc, char** argv) {
                  "ONNX file to write; FILE.checkpoint beside it keeps the state after each epoch")
       ->required();
   app.add_option("--set", settings, "KEY=VALUE, overrides the config");
+  app.add_option("--grid", grid,
+                 "task rbm: CSV of recovery errors over training noise and test noise");
   CLI11_PARSE(app, argc, argv);
 
   mho::TomlFile file(config);
   for (const std::string& s : settings) file.set(s);
-  if (file.text("task", "images") == "speech") return run_speech(file, data, out);
+  const std::string task = file.choice("task", "classification", {"classification", "speech", "rbm"});
+  if (task == "rbm") return run_rbm(file, data, out, grid);
+  if (!grid.empty()) throw mho::Error("--grid belongs to the task rbm");
+  if (task == "speech") return run_speech(file, data, out);
   const mho::train::TrainingOptions options = mho::train::read_training_options(file);
   const mho::train::TrainingResult result =
       mho::train::train_network(options, mho::chip::load_data_set(options.data_set, data, mho::chip::Split::train), out);

@@ -165,8 +165,10 @@ TrainingResult train_speech(const SpeechOptions& options, const chip::ImageSet& 
   const std::string key = checkpoint_key(options, clips), checkpoint = out + ".checkpoint";
   TrainingState state;
   Trainer trainer(options, clips, static_cast<int>(words.size()));
-  if (load_checkpoint(checkpoint, key, state, trainer.network.parameters(), trainer.optimizer))
+  if (checkpointed_epochs(checkpoint, key)) {
+    load_checkpoint(checkpoint, state, trainer.network.parameters(), trainer.optimizer);
     trainer.progress.advance(trainer.batches_per_epoch() * static_cast<size_t>(state.epochs_done), "resumed");
+  }
   const int last = epochs_now > 0 ? std::min(options.epochs, state.epochs_done + epochs_now) : options.epochs;
   std::string note;
   for (int epoch = state.epochs_done; epoch < last; ++epoch) {

@@ -80,6 +80,12 @@ StepTime& Job::step(const std::string& name) {
   return times_.back();
 }
 
+void Job::timed(const std::string& name, const std::function<bool()>& body) {
+  throw_if_interrupted();
+  Timer timer(*this, name);
+  timer.from_cache = body();
+}
+
 int Job::threads() const { return config_.threads > 0 ? config_.threads : default_threads(); }
 
 void Job::check_inputs() {

@@ -1,5 +1,6 @@
 // The five steps of a job, each computed when first asked for, kept in the cache under a key of everything that it depends on, and timed.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,6 +61,8 @@ class Job {
 
   int threads() const;
   const std::vector<StepTime>& times() const { return times_; }
+  // Runs `body` as a piece of the step `name`; it returns whether its result came from the cache.
+  void timed(const std::string& name, const std::function<bool()>& body);
 
  private:
   class Timer;

@@ -46,6 +46,8 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
     else file.set(assignment);
   }
   JobConfig c;
+  c.task = file.choice("task", "classification", {"classification", "rbm"}) == "rbm" ? Task::rbm : Task::classification;
+  if (c.task == Task::rbm) c.rbm = read_rbm_settings(file);
   c.seed = static_cast<std::uint64_t>(file.integer("seed", 1, 0, 1ll << 62));
   c.threads = whole(file, "threads", 0, 0, 1024);
   const std::string chip_file = file.text("chip_file", "");

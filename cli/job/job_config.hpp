@@ -1,12 +1,14 @@
 // A job: one TOML file that says everything about a run from transistors to the energy of a digit. examples/mnist.toml lists every key.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "chip/chip_config.hpp"
 #include "chip/dataset.hpp"
 #include "chip/effects.hpp"
+#include "cli/job/rbm_settings.hpp"
 #include "core/json_file.hpp"
 #include "core/toml_file.hpp"
 #include "validation/neuron_calibration.hpp"
@@ -16,7 +18,12 @@ namespace mho::job {
 // What multiplies: the calibrated neuron, or the closed form without circuit errors, which knows no energy.
 enum class CoreKind { calibrated, ideal };
 
+// What `mho run` does: classify images with a network, or recover images with a Boltzmann machine.
+enum class Task { classification, rbm };
+
 struct JobConfig {
+  Task task = Task::classification;
+  std::optional<RbmSettings> rbm;      // for the task rbm
   std::uint64_t seed = 1;
   int threads = 0;                     // [1] 0: all processors
   std::string network;                 // path of an ONNX file
