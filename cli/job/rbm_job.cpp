@@ -95,6 +95,7 @@ void correct(chip::RbmChip& chip, const chip::RbmChip& probe, const SumData& dat
     corrections[k].apply(sums[k]);
     results.corrected_error.back()[k] = rms_difference(sums[k], data.expected[k]);
   }
+  results.corrections.push_back(corrections);
   if (apply) chip.correct(corrections[0], corrections[1]);
 }
 

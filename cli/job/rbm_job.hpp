@@ -30,6 +30,7 @@ struct RbmResults {
   std::vector<chip::PointChoice> points;          // visible → hidden, hidden → visible
   std::array<double, 2> volts_per_log_odds{};     // [V] of the integrated voltage of one block, by direction, on target conductances
   std::vector<std::array<double, 2>> sum_error, corrected_error;  // [log-odds] rms error of each die's sums against software on training images, by direction; after correction
+  std::vector<std::array<chip::SumCorrection, 2>> corrections;  // by die and direction
   std::array<RecoveryResults, 2> recovery;        // by Corruption
   std::vector<std::vector<solver::EventCounts>> events;  // by die, over all images of both corruptions
   std::optional<chip::Estimate> estimate;         // per image, mean over dies and corruptions; layers are the directions, with all cycles

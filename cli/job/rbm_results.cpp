@@ -71,14 +71,15 @@ Json recovery_json(const RecoveryResults& r) {
 std::string rbm_table(const RbmResults& results, const Job& job) {
   const RbmSettings& settings = *job.config().rbm;
   std::string text = chip::rbm_block_table(results.dies[0].mapping, job.config().chip) + "\n";
-  text += fmt::format("{:<20}{:>11}{:>9}{:>11}{:>16}{:>10}{:>13}{:>18}{:>22}{:>12}\n", "direction", "read [mV]", "samples", "trim [mV]", "decrement [mV]", "LSB [mV]", "beyond [%]", "mV per log-odds", "error [log-odds rms]", "corrected");
+  text += fmt::format("{:<20}{:>11}{:>9}{:>11}{:>16}{:>10}{:>13}{:>18}{:>22}{:>12}{:>8}{:>8}\n", "direction", "read [mV]", "samples", "trim [mV]", "decrement [mV]", "LSB [mV]", "beyond [%]", "mV per log-odds", "error [log-odds rms]", "corrected", "slope", "offset");
   for (size_t k = 0; k < results.points.size(); ++k) {
     const chip::PointChoice& c = results.points[k];
     std::vector<double> errors, corrected;
     for (const auto& e : results.sum_error) errors.push_back(e[k]);
     for (const auto& e : results.corrected_error) corrected.push_back(e[k]);
-    text += fmt::format("{:<20}{:>11.1f}{:>9}{:>11.2f}{:>16.2f}{:>10.2f}{:>13.3f}{:>18.2f}{:>22.3f}{:>12.3f}\n", direction_names[k], 1e3 * c.point.v_read, c.point.pulse_multiplier, 1e3 * c.point.v_trim,
-                        1e3 * c.point.v_decrement, 1e3 * c.lsb, 100 * c.beyond_range, 1e3 * results.volts_per_log_odds[k], mean(errors), mean(corrected));
+    text += fmt::format("{:<20}{:>11.1f}{:>9}{:>11.2f}{:>16.2f}{:>10.2f}{:>13.3f}{:>18.2f}{:>22.3f}{:>12.3f}{:>8.3f}{:>8.2f}\n", direction_names[k], 1e3 * c.point.v_read, c.point.pulse_multiplier, 1e3 * c.point.v_trim,
+                        1e3 * c.point.v_decrement, 1e3 * c.lsb, 100 * c.beyond_range, 1e3 * results.volts_per_log_odds[k], mean(errors), mean(corrected), results.corrections[0][k].slope.mean(),
+                        std::sqrt(results.corrections[0][k].offset.squaredNorm() / static_cast<float>(results.corrections[0][k].offset.size())));
   }
   text += fmt::format("chosen on {} training images; sums {}corrected; grey {:.4f}; label {}; visible units {}; hidden neuron {} ({:.3f} from the logistic function)\n\n", job.config().training_images, settings.correct_sums ? "" : "not ", results.grey,
                       settings.known_label ? "known" : "not known", settings.sample_visible ? "drawn" : "take their probability", settings.stochastic ? "stochastic" : "logistic",
@@ -86,7 +87,7 @@ std::string rbm_table(const RbmResults& results, const Job& job) {
   for (size_t k = 0; k < results.recovery.size(); ++k) {
     const RecoveryResults& r = results.recovery[k];
     text += fmt::format("{}, {} test images, {} cycles: error {:.3f} before\n", corruption_titles[k], r.images.original.cols(), settings.cycles, r.images.error);
-    for (const Line& line : lines(r, settings.weight_bits)) text += fmt::format("  {:<40}{:>8.3f} ± {:.3f}{:>9.1f} % less\n", line.name, line.error, line.uncertainty, 100 * r.reduction(line.error));
+    for (const Line& line : lines(r, settings.weight_bits)) text += fmt::format("  {:<40}{:>8.3f} ± {:.3f}{:>+9.1f} %\n", line.name, line.error, line.uncertainty, -100 * r.reduction(line.error));
     std::string dies;
     for (const double e : r.errors_of_dies()) dies += fmt::format(" {:.3f}", e);
     text += fmt::format("  dies:{}; ± is the standard error over images, of the chip the deviation over dies\n", dies);
@@ -115,9 +116,15 @@ Json rbm_json(const RbmResults& results, Job& job, const std::string& command) {
     points.push_back(item);
   }
   out["operating_points"] = with_units(points);
-  for (size_t d = 0; d < results.dies.size(); ++d)
-    sums.push_back({{"visible_to_hidden", results.sum_error[d][0]}, {"hidden_to_visible", results.sum_error[d][1]}, {"visible_to_hidden_corrected", results.corrected_error[d][0]},
-                    {"hidden_to_visible_corrected", results.corrected_error[d][1]}});
+  for (size_t d = 0; d < results.dies.size(); ++d) {
+    Json item = Json::object();
+    for (size_t k = 0; k < 2; ++k)
+      item[direction_names[k]] = {{"error", results.sum_error[d][k]},
+                                  {"corrected", results.corrected_error[d][k]},
+                                  {"mean_slope", results.corrections[d][k].slope.mean()},
+                                  {"rms_offset", std::sqrt(results.corrections[d][k].offset.squaredNorm() / static_cast<float>(results.corrections[d][k].offset.size()))}};
+    sums.push_back(item);
+  }
   out["rms_error_of_sums"] = with_units(sums);
   out["grey"] = quantity(results.grey, "1");
   out["hidden_neuron_from_logistic"] = quantity(results.sampler.distance_from_logistic(), "1");
@@ -180,12 +187,12 @@ void write_rbm_report(const RbmResults& results, Job& job, const Json& run, cons
                     {}, {}, {}};
   for (size_t k = 0; k < results.recovery.size(); ++k) {
     const RecoveryResults& r = results.recovery[k];
-    page.headlines.push_back({fmt::format("-{:.1f} %", 100 * r.reduction(r.mean())), fmt::format("error of the chip, {}; {:.2f} to {:.2f}; software -{:.1f} %", corruption_titles[k], r.images.error, r.mean(),
-                                                                                                 100 * r.reduction(r.software.error()))});
-    Table t{"Mean over images of the 2-norm of (recovered - original)", {"machine", "error", "± ", "less than before [%]"}, {}};
+    page.headlines.push_back({fmt::format("{:+.1f} %", -100 * r.reduction(r.mean())), fmt::format("error of the chip, {}; {:.2f} to {:.2f}; software {:+.1f} %", corruption_titles[k], r.images.error, r.mean(),
+                                                                                                 -100 * r.reduction(r.software.error()))});
+    Table t{"Mean over images of the 2-norm of (recovered - original)", {"machine", "error", "± ", "change [%]"}, {}};
     t.rows.push_back({"before", fmt::format("{:.3f}", r.images.error), "", ""});
-    for (const Line& line : lines(r, settings.weight_bits)) t.rows.push_back({line.name, fmt::format("{:.3f}", line.error), fmt::format("{:.3f}", line.uncertainty), fmt::format("{:.1f}", 100 * r.reduction(line.error))});
-    for (size_t d = 0; d < r.dies.size(); ++d) t.rows.push_back({fmt::format("die {}", d), fmt::format("{:.3f}", r.dies[d].error()), fmt::format("{:.3f}", standard_error(r.dies[d])), fmt::format("{:.1f}", 100 * r.reduction(r.dies[d].error()))});
+    for (const Line& line : lines(r, settings.weight_bits)) t.rows.push_back({line.name, fmt::format("{:.3f}", line.error), fmt::format("{:.3f}", line.uncertainty), fmt::format("{:+.1f}", -100 * r.reduction(line.error))});
+    for (size_t d = 0; d < r.dies.size(); ++d) t.rows.push_back({fmt::format("die {}", d), fmt::format("{:.3f}", r.dies[d].error()), fmt::format("{:.3f}", standard_error(r.dies[d])), fmt::format("{:+.1f}", -100 * r.reduction(r.dies[d].error()))});
     page.sections.push_back({corruption_titles[k], "± is the standard error over images; of the chip's mean the deviation over dies.",
                              {{fmt::format("recovery_{}", chip::corruption_names[k]), picture(r, settings.picture_images), "The first test images. Pixels known not to be corrupted are given back after each cycle."}}, {t}});
   }
