@@ -72,6 +72,7 @@ void add_to_key(CacheKey& key, const ChipConfig& c) {
   for (const int n : {c.core_grid_rows, c.core_grid_columns, c.rows, c.columns, c.mapping.max_logical_rows, c.mapping.max_columns,
                       c.mapping.bias_rows, c.mapping.max_bias_rows, static_cast<int>(c.mapping.encoding)})
     key.add("size", std::int64_t{n});
+  if (c.mapping.scale != WeightScale::block) key.add("scale", static_cast<std::int64_t>(c.mapping.scale));
   for (const auto& p : ParameterTable<MappingRules>::table) key.add(p.key, c.mapping.*p.member);
   for (const auto& p : ParameterTable<BadRowRules>::table) key.add(p.key, c.bad_rows.*p.member);
   devices::add_to_key(key, c.programming);

@@ -17,6 +17,10 @@ namespace mho::chip {
 //   proportional: G = max(g_max·|w|/w_max, g_min)            the chip's rule (Wan et al. 2022): weights below w_max·g_min/g_max vanish
 enum class Encoding { affine, proportional };
 
+// Weights that share a w_max: those of a block, as on the chip, or those of a column. Columns are normalised one by one in any case, so that a scale of their own costs
+// nothing; it suits networks whose columns differ in size, as those of folded batch normalisation do.
+enum class WeightScale { block, column };
+
 // A matrix is cut into ceil(K/max_logical_rows) row segments and ceil(N/max_columns) column blocks of equal size (Wan et al. 2022).
 struct MappingRules {
   int max_logical_rows = 100;        // [1] weights of a column in one segment, bias rows not counted
@@ -27,7 +31,8 @@ struct MappingRules {
   double g_min = 1e-6;               // [S] conductance of a zero
   double g_max = 40e-6;              // [S] conductance of w_max
   double g_limit = 40e-6;            // [S] highest target that is programmed; larger weights saturate there
-  double w_max_quantile = 0.95;      // [1] w_max of a block is this quantile of its |w|
+  double w_max_quantile = 0.95;      // [1] w_max of a block, or of a column, is this quantile of its |w|
+  WeightScale scale = WeightScale::block;
 };
 
 // Fraction of bad rows of a core: f = minimum + (maximum − minimum)·(1 − u^(1/b)), u uniform in (0, 1), b such that the mean over cores is

@@ -45,7 +45,8 @@ ChipEngine::ChipEngine(std::span<const MatrixSpec> matrices, const Mapping& mapp
     const MatrixSpec& spec = specs_[block.matrix];
     MHO_ASSERT(conductance[b].rows() == block.physical_rows() && conductance[b].cols() == block.outputs);
     cores_.push_back(make_core(b, conductance[b].cast<double>(), points[block.matrix], magnitude_bits(spec)));
-    scale_.push_back(static_cast<float>(block.w_max / config.full_scale_conductance() * double(spec.input_lsb)));
+    Eigen::VectorXf& scale = scale_.emplace_back(block.outputs);
+    for (int j = 0; j < block.outputs; ++j) scale[j] = static_cast<float>(block.column_w_max(j) / config.full_scale_conductance() * double(spec.input_lsb));
     auto& rounds = rounds_[block.matrix];
     const auto free = std::find_if(rounds.begin(), rounds.end(), [&](const std::vector<size_t>& round) {
       return std::none_of(round.begin(), round.end(), [&](size_t other) { return mapping_.blocks[other].core == block.core; });
@@ -111,7 +112,7 @@ void ChipEngine::multiply_blocks(std::span<const size_t> blocks, const InputCode
       core.convert(integrated, adc, &counts);
       if (options_.adc) core.decode(levels[n], adc, sums);
       else core.normalise(levels[n], integrated, sums);
-      out.block(block.first_output, first, block.outputs, count) += scale_[b] * sums;
+      out.block(block.first_output, first, block.outputs, count) += scale_[b].asDiagonal() * sums;
       counts.macs = static_cast<double>(block.inputs) * static_cast<double>(block.outputs) * static_cast<double>(count);
       const std::lock_guard lock(mutex_);
       ledgers_[b].add(counts);

@@ -63,7 +63,7 @@ class ChipEngine final : public MatrixEngine {
   EngineOptions options_;
   std::vector<std::vector<std::vector<size_t>>> rounds_;  // by matrix: blocks that work at the same time, one round after another
   std::vector<std::unique_ptr<CoreModel>> cores_;   // by block
-  std::vector<float> scale_;                        // [weight × input / (S × code)] by block
+  std::vector<Eigen::VectorXf> scale_;              // [weight × input / (S × code)] by block and output
   mutable std::mutex mutex_;
   mutable std::vector<EventLedger> ledgers_;        // by block
 };

@@ -20,8 +20,9 @@ struct Setup {
   std::vector<Eigen::MatrixXf> conductance;
   std::vector<solver::OperatingPoint> points;
 
-  Setup(std::vector<MatrixSpec> specs_, double v_decrement, int max_code) : specs(std::move(specs_)) {
+  Setup(std::vector<MatrixSpec> specs_, double v_decrement, int max_code, WeightScale scale = WeightScale::block) : specs(std::move(specs_)) {
     config.mapping.w_max_quantile = 1.0;
+    config.mapping.scale = scale;
     config.mapping.max_bias_rows = 20;
     mapping = map_network(specs, config, no_bad_rows(config));
     for (const MappedBlock& b : mapping.blocks)
@@ -90,6 +91,23 @@ TEST_CASE("with ideal cores and a fine ADC the chip equals software, signed or u
         CHECK(bound < 0.05 * expected.cwiseAbs().maxCoeff());
       }
     }
+}
+
+TEST_CASE("scales of columns: the chip equals software, and the relative error of a column of small weights is that of the others") {
+  std::vector<MatrixSpec> specs{test::random_matrix(0, 150, 20)};
+  specs[0].bias.setZero();
+  const InputCodes codes = test::random_codes(specs[0], 60);
+  specs[0].weights.col(7) *= 0.02f;
+  const Eigen::MatrixXd expected = software(specs[0], codes);
+  const auto relative_errors = [&](WeightScale scale) {
+    Eigen::MatrixXf out;
+    Setup(specs, 0.03, 63, scale).engine().multiply(0, codes, out);
+    const Eigen::MatrixXd difference = out.cast<double>() - expected;
+    return Eigen::VectorXd(difference.rowwise().norm().array() / expected.rowwise().norm().array());
+  };
+  const Eigen::VectorXd of_column = relative_errors(WeightScale::column), of_block = relative_errors(WeightScale::block);
+  CHECK(of_column.maxCoeff() < 0.2);
+  CHECK(of_block[7] > 1.0);  // its signal is a fraction of a code
 }
 
 TEST_CASE("samples of a held line that loses charge weigh the bits by geometric sums, the full-scale code stays exact") {

@@ -49,10 +49,26 @@ double weight_scale(const Eigen::MatrixXf& weights, double quantile_of_magnitude
   return scale > 0 ? scale : (largest > 0 ? largest : 1.0);
 }
 
-// Fewest bias rows whose weight stays within w_max in every block of the matrix.
-int bias_rows_needed(const MatrixSpec& spec, double w_max, int segments, const MappingRules& rules) {
-  const double largest = static_cast<double>(spec.bias.cwiseAbs().maxCoeff()) / (full_scale_code(spec) * double(spec.input_lsb) * segments);
-  return static_cast<int>(std::clamp(std::ceil(largest / w_max - 1e-9), double(rules.bias_rows), double(rules.max_bias_rows)));
+// Fewest bias rows whose weight stays within w_max in every column of the block.
+int bias_rows_needed(const MatrixSpec& spec, const MappedBlock& block, const MappingRules& rules) {
+  double rows = rules.bias_rows;
+  for (int j = 0; j < block.outputs; ++j) {
+    const double bias = std::abs(static_cast<double>(spec.bias[block.first_output + j]));
+    const double weight = bias / (full_scale_code(spec) * double(spec.input_lsb) * block.segments);
+    rows = std::max(rows, std::ceil(weight / block.column_w_max(j) - 1e-9));
+  }
+  return static_cast<int>(std::min(rows, double(rules.max_bias_rows)));
+}
+
+// w_max of a block and, if columns have scales of their own, of its columns.
+void set_scale(MappedBlock& block, const Eigen::MatrixXf& weights, const MappingRules& rules) {
+  if (rules.scale == WeightScale::block) {
+    block.w_max = weight_scale(weights, rules.w_max_quantile);
+    return;
+  }
+  for (Eigen::Index j = 0; j < weights.cols(); ++j) block.column_scale.push_back(weight_scale(weights.col(j), rules.w_max_quantile));
+  block.w_max = *std::max_element(block.column_scale.begin(), block.column_scale.end());
+  for (double& s : block.column_scale) s /= block.w_max;
 }
 
 std::vector<MappedBlock> cut(std::size_t matrix, const MatrixSpec& spec, const MappingRules& rules) {
@@ -66,12 +82,11 @@ std::vector<MappedBlock> cut(std::size_t matrix, const MatrixSpec& spec, const M
       block.matrix = matrix, block.segment = s, block.segments = segments, block.column_block = c;
       block.first_input = rows[static_cast<size_t>(s)].first, block.inputs = rows[static_cast<size_t>(s)].size;
       block.first_output = columns[static_cast<size_t>(c)].first, block.outputs = columns[static_cast<size_t>(c)].size;
-      block.w_max = weight_scale(spec.weights.block(block.first_input, block.first_output, block.inputs, block.outputs),
-                                 rules.w_max_quantile);
+      set_scale(block, spec.weights.block(block.first_input, block.first_output, block.inputs, block.outputs), rules);
       blocks.push_back(block);
     }
   int bias_rows = rules.bias_rows;
-  for (const MappedBlock& block : blocks) bias_rows = std::max(bias_rows, bias_rows_needed(spec, block.w_max, segments, rules));
+  for (const MappedBlock& block : blocks) bias_rows = std::max(bias_rows, bias_rows_needed(spec, block, rules));
   for (MappedBlock& block : blocks) block.bias_rows = bias_rows;
   return blocks;
 }
@@ -125,13 +140,13 @@ double cell_conductance(double u, const MappingRules& rules) {
 
 Eigen::MatrixXd target_conductance(const MatrixSpec& spec, const MappedBlock& block, const MappingRules& rules) {
   const Eigen::MatrixXd weights = block_weights(spec, block);
-  const auto conductance = [&](double magnitude) { return cell_conductance(magnitude / block.w_max, rules); };
   Eigen::MatrixXd targets(block.physical_rows(), block.outputs);
   for (Eigen::Index j = 0; j < weights.cols(); ++j)
     for (Eigen::Index i = 0; i < weights.rows(); ++i) {
       const double w = weights(i, j);
-      targets(2 * i, j) = w > 0 ? conductance(w) : rules.g_min;
-      targets(2 * i + 1, j) = w < 0 ? conductance(-w) : rules.g_min;
+      const double raised = cell_conductance(std::abs(w) / block.column_w_max(static_cast<int>(j)), rules);
+      targets(2 * i, j) = w > 0 ? raised : rules.g_min;
+      targets(2 * i + 1, j) = w < 0 ? raised : rules.g_min;
     }
   return targets;
 }

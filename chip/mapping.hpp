@@ -28,11 +28,13 @@ struct MappedBlock {
   int first_input = 0, inputs = 0;     // weights w(first_input … +inputs, first_output … +outputs)
   int first_output = 0, outputs = 0;
   int bias_rows = 0;                   // logical rows below the inputs
-  double w_max = 0;                    // [weight] that maps to g_max
+  double w_max = 0;                    // [weight] that maps to g_max; with WeightScale::column the largest of its columns
+  std::vector<double> column_scale;    // [1] w_max of a column / w_max, by output; empty: 1
   int core = 0;
   std::vector<int> positive_rows;      // physical row of the + cell of each logical row; the − cell is in the next one
   int first_column = 0;                // physical column of first_output
 
+  double column_w_max(int output) const { return column_scale.empty() ? w_max : w_max * column_scale[static_cast<size_t>(output)]; }
   int logical_rows() const { return inputs + bias_rows; }
   int physical_rows() const { return 2 * logical_rows(); }
 };

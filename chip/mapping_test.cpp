@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include <map>
 #include <set>
 
@@ -118,6 +120,32 @@ TEST_CASE("bias rows of all segments together carry the bias, and the pair's dif
     bias += w.bottomRows(block.bias_rows).colwise().sum() * full_scale_code(specs[0]) * specs[0].input_lsb;
   }
   CHECK((bias.transpose() - specs[0].bias.cast<double>()).norm() < 1e-6);
+}
+
+TEST_CASE("with scales of columns, cells do not depend on the size of a column, nor other columns on it") {
+  ChipConfig config;
+  config.mapping.scale = WeightScale::column;
+  std::vector<MatrixSpec> specs{test::random_matrix(3, 150, 6)};
+  specs[0].bias.setZero();
+  const Mapping before = map_network(specs, config, no_bad_rows(config));
+  const auto cells = [&](const Mapping& mapping, size_t b) { return target_conductance(specs[0], mapping.blocks[b], config.mapping); };
+  std::vector<Eigen::MatrixXd> targets;
+  for (size_t b = 0; b < before.blocks.size(); ++b) targets.push_back(cells(before, b));
+  specs[0].weights.col(2) *= 0.01f;
+  const Mapping after = map_network(specs, config, no_bad_rows(config));
+  REQUIRE(after.blocks.size() == 2);
+  for (size_t b = 0; b < after.blocks.size(); ++b) {
+    CHECK((cells(after, b) - targets[b]).cwiseAbs().maxCoeff() <= 1e-5 * config.mapping.g_max);  // rounding of 0.01 in single precision
+    CHECK(after.blocks[b].column_w_max(2) == doctest::Approx(0.01 * before.blocks[b].column_w_max(2)).scale(1e-30));
+    CHECK(after.blocks[b].column_w_max(1) == doctest::Approx(before.blocks[b].column_w_max(1)).scale(1e-30));
+    // Below its w_max a weight is the difference of its pair.
+    const Eigen::MatrixXd w = block_weights(specs[0], after.blocks[b]), g = cells(after, b);
+    for (int j = 0; j < 6; ++j)
+      for (int i = 0; i < after.blocks[b].inputs; ++i) {
+        const double limit = after.blocks[b].column_w_max(j);
+        CHECK((g(2 * i, j) - g(2 * i + 1, j)) / config.full_scale_conductance() * limit == doctest::Approx(std::clamp(w(i, j), -limit, limit)).scale(limit));
+      }
+  }
 }
 
 TEST_CASE("a network that does not fit is one line that says how much is missing") {

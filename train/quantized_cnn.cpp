@@ -51,7 +51,8 @@ QuantizedCnn::QuantizedCnn(const TrainingOptions& options, int image_channels, i
       width(image_width),
       activation_bits(options.activation_bits),
       average_bits(options.average_bits),
-      input_full_scale(options.input_full_scale) {
+      input_full_scale(options.input_full_scale),
+      noise_by_column(options.noise_by_column) {
   std::int64_t inputs = channels, h = height, w = width;
   const auto add_matrix = [&](std::vector<std::int64_t> shape, int stride, bool normalised, int input) {
     RandomStream random(options.seed, 0, 0, static_cast<std::uint32_t>(matrices.size()), Purpose::weights);
@@ -167,28 +168,37 @@ torch::Tensor product(const Matrix& m, const torch::Tensor& x, const torch::Tens
   return m.is_conv() ? torch::conv2d(x, weights, bias, m.stride, weights.size(2) / 2) : torch::linear(x.flatten(1), weights, bias);
 }
 
+// Shape that spreads a value for each output over the weights of a matrix.
+std::vector<std::int64_t> by_output(const Matrix& m) { return m.is_conv() ? std::vector<std::int64_t>{-1, 1, 1, 1} : std::vector<std::int64_t>{-1, 1}; }
+
+// max |weights| of each output, the same for all unless by_column.
+torch::Tensor largest_weights(const torch::Tensor& weights, bool by_column) {
+  const torch::Tensor magnitude = weights.detach().abs().flatten(1);
+  return by_column ? magnitude.amax(1) : magnitude.max().expand({weights.size(0)});
+}
+
 // x times a matrix with its bias and batch normalisation.
 torch::Tensor apply(const QuantizedCnn& network, const Matrix& m, const torch::Tensor& x, double noise, RandomStream& random, Pass pass) {
-  const std::vector<std::int64_t> by_output = m.is_conv() ? std::vector<std::int64_t>{-1, 1, 1, 1} : std::vector<std::int64_t>{-1, 1};
+  const std::vector<std::int64_t> shape = by_output(m);
   if (pass == Pass::training && m.normalised()) {
     torch::Tensor w = m.weights;
     if (noise > 0.0) {
       // Noise of the folded weights, seen before normalisation.
-      const torch::Tensor scale = m.scale().detach().abs().clamp_min(1e-6).reshape(by_output);
-      const double sigma = noise * (m.weights.detach() * scale).abs().max().item<double>();
-      w = w + normal_tensor(w.sizes(), random) * (sigma / scale);
+      const torch::Tensor scale = m.scale().detach().abs().clamp_min(1e-6);
+      const torch::Tensor sigma = noise * largest_weights(m.weights * scale.reshape(shape), network.noise_by_column) / scale;
+      w = w + normal_tensor(w.sizes(), random) * sigma.reshape(shape);
     }
     return torch::batch_norm(product(m, x, w, {}), m.gain, m.bias, m.mean, m.variance, true, 0.1, batch_normalization_epsilon, false);
   }
   torch::Tensor w = m.weights, b = m.bias;
   if (m.normalised()) {
     const torch::Tensor scale = m.scale();
-    w = w * scale.reshape(by_output);
+    w = w * scale.reshape(shape);
     b = b - m.mean * scale;
   }
   if (noise > 0.0) {
-    const double sigma = noise * w.detach().abs().max().item<double>();
-    w = w + normal_tensor(w.sizes(), random) * sigma;
+    const torch::Tensor sigma = noise * largest_weights(w, network.noise_by_column);
+    w = w + normal_tensor(w.sizes(), random) * sigma.reshape(shape);
     b = b + normal_tensor(b.sizes(), random) * (sigma * network.full_scale(m));
   }
   return product(m, x, w, b);
@@ -233,11 +243,12 @@ void QuantizedCnn::limit_parameters(double weight_clip, double bias_rows) {
   for (const torch::Tensor& c : clips) c.clamp_min_(smallest_clip);
   if (weight_clip <= 0.0) return;
   for (const Matrix& m : matrices) {
-    const double most = weight_clip * m.weights.std().item<double>();
-    m.weights.clamp_(-most, most);
+    const torch::Tensor flat = m.weights.flatten(1);
+    const torch::Tensor most = weight_clip * (noise_by_column ? flat.std(1) : flat.std().expand({flat.size(0)}));
+    m.weights.copy_(torch::minimum(torch::maximum(flat, -most.reshape({-1, 1})), most.reshape({-1, 1})).reshape(m.weights.sizes()));
     if (m.normalised()) continue;
-    const double rows = bias_rows * m.weights.abs().max().item<double>() * full_scale(m);
-    m.bias.clamp_(-rows, rows);
+    const torch::Tensor rows = bias_rows * full_scale(m) * largest_weights(m.weights, noise_by_column);
+    m.bias.copy_(torch::minimum(torch::maximum(m.bias, -rows), rows));
   }
 }
 

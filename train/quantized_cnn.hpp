@@ -43,6 +43,7 @@ struct QuantizedCnn {
   int channels = 1, height = 0, width = 0;  // of an input image
   int activation_bits = 3, average_bits = 4;
   double input_full_scale = 1.0;
+  bool noise_by_column = false;
   std::vector<Matrix> matrices;
   std::vector<torch::Tensor> clips;  // scalars
 
@@ -56,10 +57,10 @@ struct QuantizedCnn {
   void fold();
   std::vector<torch::Tensor> folded() const;  // copies of what state() would be after fold()
   // images: B × channels × height × width, already rounded to their codes. Result: B × classes. With noise > 0, each matrix gets normal noise of
-  // standard deviation noise · max |weights| of its folded weights, and its bias that times its input's full scale (the bias is a row driven
+  // standard deviation noise · max |weights| of its folded weights (of each output, with noise_by_column), and its bias that times its input's full scale (the bias is a row driven
   // at the full-scale code).
   torch::Tensor forward(const torch::Tensor& images, double noise, RandomStream& random, Pass pass = Pass::folded) const;
-  // Keeps weights within ± weight_clip standard deviations of their matrix (0: no limit), biases without batch normalisation within what
+  // Keeps weights within ± weight_clip standard deviations of their matrix, or of their output with noise_by_column (0: no limit), biases without batch normalisation within what
   // bias_rows rows at the full-scale input can add, clip levels positive.
   void limit_parameters(double weight_clip, double bias_rows);
   // Value of the largest code of a matrix' input.

@@ -32,6 +32,7 @@ TrainingOptions read_training_options(TomlFile& file) {
   o.weight_decay = file.number("training.weight_decay", o.weight_decay, "1", 0, 1);
   o.folded_epochs = whole("training.folded_epochs", o.folded_epochs, 0, o.epochs);
   o.noise = file.number("training.noise", o.noise, "1", 0, 1);
+  o.noise_by_column = file.choice("training.noise_scale", "layer", {"layer", "column"}) == "column";
   o.noise_warmup_epochs = whole("training.noise_warmup_epochs", o.noise_warmup_epochs, 0, 10000);
   o.weight_clip = file.number("training.weight_clip", o.weight_clip, "1", 0, 100);
   o.bias_rows = file.number("training.bias_rows", o.bias_rows, "1", 0.1, 100);
@@ -113,6 +114,7 @@ std::string TrainingOptions::summary() const {
   add("warmup_epochs", warmup_epochs, 0.0);
   add("weight_decay", weight_decay, 0.0);
   add("folded_epochs", folded_epochs, 0);
+  add("noise_scale", noise_by_column ? "column" : "layer", std::string_view("layer"));
   add("bias_rows", bias_rows, plain.bias_rows);
   add("flip", flip, false);
   return text;

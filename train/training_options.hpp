@@ -36,6 +36,7 @@ struct TrainingOptions {
   int folded_epochs = 0;              // the last epochs train with batch normalisation folded into the weights, as the chip holds them
   double noise =
       0.2;  // [1] standard deviation of the noise on weights / max |weights| of their layer
+  bool noise_by_column = false;  // max |weights| of each output in place of the whole layer's, as where columns have conductance scales of their own
   int noise_warmup_epochs = 3;  // the noise grows linearly to `noise` over these
   double weight_clip =
       2.0;  // [1] weights stay within ± this many standard deviations of their layer; 0: no limit

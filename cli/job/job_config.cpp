@@ -52,6 +52,7 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
   c.threads = whole(file, "threads", 0, 0, 1024);
   const std::string chip_file = file.text("chip_file", "");
   c.network = file_name(file, "network.file");
+  const chip::WeightScale scale = file.choice("network.scale", "block", {"block", "column"}) == "column" ? chip::WeightScale::column : chip::WeightScale::block;
   c.data_set = chip::data_set(file.choice("data.set", "mnist", {"mnist", "cifar10", "speech"}));
   c.data = file_name(file, "data.folder");
   c.training_images = whole(file, "data.training_images", c.training_images, 1, 1 << 30);
@@ -66,6 +67,7 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
   if (chip_file.empty()) {
     for (const std::string& assignment : for_chip) file.set(assignment);
     c.chip = chip::read_chip_config(file);
+    c.chip.mapping.scale = scale;
     file.finish();
     c.resolved = file.resolved();
     return c;
@@ -75,6 +77,7 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
   TomlFile chip(beside(file, chip_file));
   for (const std::string& assignment : for_chip) chip.set(assignment);
   c.chip = chip::read_chip_config(chip);
+  c.chip.mapping.scale = scale;
   chip.finish();
   c.resolved.insert(c.resolved.end(), chip.resolved().begin(), chip.resolved().end());
   return c;
