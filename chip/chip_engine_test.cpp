@@ -106,8 +106,8 @@ TEST_CASE("scales of columns: the chip equals software, and the relative error o
     return Eigen::VectorXd(difference.rowwise().norm().array() / expected.rowwise().norm().array());
   };
   const Eigen::VectorXd of_column = relative_errors(WeightScale::column), of_block = relative_errors(WeightScale::block);
-  CHECK(of_column.maxCoeff() < 0.2);
-  CHECK(of_block[7] > 1.0);  // its signal is a fraction of a code
+  CHECK(of_column.maxCoeff() < 2 * of_column.mean());  // each column has codes enough
+  CHECK(of_block[7] > 5 * of_column[7]);               // a fiftieth of the range leaves it one or two
 }
 
 TEST_CASE("samples of a held line that loses charge weigh the bits by geometric sums, the full-scale code stays exact") {

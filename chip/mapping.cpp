@@ -40,15 +40,6 @@ void check(const MatrixSpec& spec) {
   if (!(spec.input_lsb > 0)) fail("has an input step that is not positive");
 }
 
-double weight_scale(const Eigen::MatrixXf& weights, double quantile_of_magnitude) {
-  std::vector<double> magnitude;
-  magnitude.reserve(static_cast<size_t>(weights.size()));
-  for (const float w : weights.reshaped()) magnitude.push_back(std::abs(static_cast<double>(w)));
-  const double largest = *std::max_element(magnitude.begin(), magnitude.end());
-  const double scale = quantile(std::move(magnitude), quantile_of_magnitude);
-  return scale > 0 ? scale : (largest > 0 ? largest : 1.0);
-}
-
 // Fewest bias rows whose weight stays within w_max in every column of the block.
 int bias_rows_needed(const MatrixSpec& spec, const MappedBlock& block, const MappingRules& rules) {
   double rows = rules.bias_rows;
@@ -92,6 +83,15 @@ std::vector<MappedBlock> cut(std::size_t matrix, const MatrixSpec& spec, const M
 }
 
 }  // namespace
+
+double weight_scale(const Eigen::MatrixXf& weights, double quantile_of_magnitude) {
+  std::vector<double> magnitude;
+  magnitude.reserve(static_cast<size_t>(weights.size()));
+  for (const float w : weights.reshaped()) magnitude.push_back(std::abs(static_cast<double>(w)));
+  const double largest = *std::max_element(magnitude.begin(), magnitude.end());
+  const double scale = quantile(std::move(magnitude), quantile_of_magnitude);
+  return scale > 0 ? scale : (largest > 0 ? largest : 1.0);
+}
 
 int full_scale_code(const MatrixSpec& spec) { return (1 << magnitude_bits(spec)) - 1; }
 int magnitude_bits(const MatrixSpec& spec) { return std::max(1, spec.input_bits - (spec.input_signed ? 1 : 0)); }

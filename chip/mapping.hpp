@@ -45,6 +45,8 @@ struct Mapping {
   std::size_t cells_used() const;
 };
 
+// w_max of weights: their `quantile` of |w|, the largest if that is 0, 1 if all are.
+double weight_scale(const Eigen::MatrixXf& weights, double quantile);
 // Largest code of an input: 2^bits − 1, or 2^(bits−1) − 1 when one bit is the sign.
 int full_scale_code(const MatrixSpec& spec);
 // Magnitude bits of an input: input_bits without the sign, at least 1.

@@ -4,10 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <map>
 #include <set>
 
+#include "chip/software_engine.hpp"
 #include "chip/test_matrices.hpp"
 #include "core/errors.hpp"
 
@@ -146,6 +148,22 @@ TEST_CASE("with scales of columns, cells do not depend on the size of a column, 
         CHECK((g(2 * i, j) - g(2 * i + 1, j)) / config.full_scale_conductance() * limit == doctest::Approx(std::clamp(w(i, j), -limit, limit)).scale(limit));
       }
   }
+}
+
+TEST_CASE("weights of few bits are the nearest of equal levels, by matrix or by column; with many bits they are the weights") {
+  const std::vector<MatrixSpec> specs{test::random_matrix(3, 40, 6)};
+  const Eigen::MatrixXf& w = specs[0].weights;
+  for (const WeightScale scale : {WeightScale::block, WeightScale::column})
+    for (const int bits : {2, 4, 16}) {
+      const Eigen::MatrixXf levels = with_weight_levels(specs, bits, 1.0, scale)[0].weights;
+      for (int j = 0; j < 6; ++j) {
+        const float largest = scale == WeightScale::column ? w.col(j).cwiseAbs().maxCoeff() : w.cwiseAbs().maxCoeff();
+        const float step = largest / static_cast<float>((1 << (bits - 1)) - 1);
+        CHECK((levels.col(j) - w.col(j)).cwiseAbs().maxCoeff() <= 0.5f * step + 1e-6f * largest);  // rounding of single precision
+        for (int i = 0; i < 40; ++i) CHECK(std::abs(levels(i, j) / step - std::nearbyint(levels(i, j) / step)) < 0.01f);
+      }
+    }
+  CHECK(with_weight_levels(specs, 4, 0.9, WeightScale::block)[0].weights.cwiseAbs().maxCoeff() == doctest::Approx(weight_scale(w, 0.9)));
 }
 
 TEST_CASE("a network that does not fit is one line that says how much is missing") {

@@ -1,7 +1,9 @@
 #include "chip/software_engine.hpp"
 
 #include <algorithm>
+#include <cmath>
 
+#include "chip/mapping.hpp"
 #include "core/errors.hpp"
 #include "core/random.hpp"
 
@@ -72,6 +74,21 @@ std::vector<MatrixSpec> with_weight_noise(const std::vector<MatrixSpec>& matrice
     for (float& b : m.bias) b += static_cast<float>(sigma * full_scale * random.normal());
   }
   return noisy;
+}
+
+std::vector<MatrixSpec> with_weight_levels(const std::vector<MatrixSpec>& matrices, int bits, double quantile_of_magnitude, WeightScale scale) {
+  MHO_ASSERT(bits >= 2 && bits <= 16);
+  const auto steps = static_cast<float>((1 << (bits - 1)) - 1);
+  std::vector<MatrixSpec> result = matrices;
+  for (MatrixSpec& m : result) {
+    const Eigen::Index group = scale == WeightScale::column ? 1 : m.weights.cols();
+    for (Eigen::Index first = 0; first < m.weights.cols(); first += group) {
+      auto weights = m.weights.middleCols(first, group);
+      const auto step = static_cast<float>(weight_scale(weights, quantile_of_magnitude)) / steps;
+      for (float& w : weights.reshaped()) w = std::clamp(std::nearbyint(w / step), -steps, steps) * step;
+    }
+  }
+  return result;
 }
 
 }  // namespace mho::chip

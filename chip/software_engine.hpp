@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "chip/chip_config.hpp"
 #include "chip/matrix_engine.hpp"
 
 namespace mho::chip {
@@ -30,5 +31,9 @@ class SoftwareEngine final : public MatrixEngine {
 // same seed are independent of each other.
 std::vector<MatrixSpec> with_weight_noise(const std::vector<MatrixSpec>& matrices, double level,
                                           std::uint64_t seed, std::uint32_t draw);
+
+// A copy of `matrices` with weights of `bits` bits, sign included: the nearest of the 2^bits − 1 equal levels within ± w_max, where w_max is the `quantile` of |w| of the matrix, or of each
+// of its columns; larger weights take the last level. Biases stay. 2 ≤ bits ≤ 16.
+std::vector<MatrixSpec> with_weight_levels(const std::vector<MatrixSpec>& matrices, int bits, double quantile, WeightScale scale);
 
 }  // namespace mho::chip

@@ -195,25 +195,27 @@ CacheKey Job::inference_key(std::string_view kind) {
   return key;
 }
 
-double Job::software_accuracy() {
-  if (software_accuracy_) return *software_accuracy_;
+double Job::software_accuracy(int weight_bits) {
+  if (const auto found = software_accuracies_.find(weight_bits); found != software_accuracies_.end()) return found->second;
   const chip::Network& net = network();
   const chip::ImageSet& images = test_images();
   Timer timer(*this, "infer in software");
   CacheKey key("software");
   key.add("version", results_version).add_file("network", config_.network);
   add_images(key, images, true);
+  const chip::MappingRules& rules = config_.chip.mapping;
+  if (weight_bits > 0) key.add("weight bits", std::int64_t{weight_bits}).add("quantile", rules.w_max_quantile).add("scale", static_cast<std::int64_t>(rules.scale));
+  double& accuracy = software_accuracies_[weight_bits];
   if (const auto text = cache_.find("software", key); text && text->size() == sizeof(double)) {
-    software_accuracy_.emplace();
-    std::copy(text->begin(), text->end(), reinterpret_cast<char*>(&*software_accuracy_));
+    std::copy(text->begin(), text->end(), reinterpret_cast<char*>(&accuracy));
     timer.from_cache = true;
-    return *software_accuracy_;
+    return accuracy;
   }
-  const auto classes = chip::classify(net, chip::SoftwareEngine(net.matrices()), images,
-                                      {.threads = threads(), .progress = options_.progress, .title = "infer in software"});
-  software_accuracy_ = chip::accuracy(classes, images);
-  cache_.store("software", key, {reinterpret_cast<const char*>(&*software_accuracy_), sizeof(double)});
-  return *software_accuracy_;
+  const auto matrices = weight_bits > 0 ? chip::with_weight_levels(net.matrices(), weight_bits, rules.w_max_quantile, rules.scale) : net.matrices();
+  const std::string title = weight_bits > 0 ? fmt::format("infer with {}-bit weights", weight_bits) : "infer in software";
+  accuracy = chip::accuracy(chip::classify(net, chip::SoftwareEngine(matrices), images, {.threads = threads(), .progress = options_.progress, .title = title}), images);
+  cache_.store("software", key, {reinterpret_cast<const char*>(&accuracy), sizeof(double)});
+  return accuracy;
 }
 
 const chip::ChipInference& Job::inference(std::uint32_t number) {

@@ -47,7 +47,8 @@ class Job {
   const chip::ProgrammedDie& die_with_passes(std::uint32_t number, int passes);
   // Step 3. Operating points (training images only), accuracy in software, and inference on a die.
   const std::vector<chip::PointChoice>& points();
-  double software_accuracy();
+  // weight_bits 0: weights as they are; else as with_weight_levels makes them.
+  double software_accuracy(int weight_bits = 0);
   const chip::ChipInference& inference(std::uint32_t number);
   // Step 4. Mean over the dies, per image: events of all dies on the map of die 0. Throws Error when the cores are ideal.
   const chip::Estimate& estimate();
@@ -78,7 +79,7 @@ class Job {
   std::string neuron_text_;  // the fitted neuron, for keys
   std::map<std::pair<std::uint32_t, int>, chip::ProgrammedDie> dies_;
   std::optional<std::vector<chip::PointChoice>> points_;
-  std::optional<double> software_accuracy_;
+  std::map<int, double> software_accuracies_;  // by weight bits
   std::map<std::uint32_t, chip::ChipInference> inferences_;
   std::optional<chip::Estimate> estimate_;
   std::vector<StepTime> times_;

@@ -80,11 +80,12 @@ Section programming_section(Job& job, const PictureData& pictures) {
 
 Section accuracy_section(Job& job) {
   const AccuracySummary a = accuracy_summary(job);
+  const std::string measured = measured_accuracy(job.config().data_set);
   std::vector<double> dies;
   for (size_t d = 0; d < a.dies; ++d) dies.push_back(job.inference(static_cast<std::uint32_t>(d)).accuracy);
   return {"Accuracy",
-          fmt::format("{} test images. Software {:.2f} %; the simulated chip {:.2f} ± {:.2f} % over {} dies (the measured chip: 99.0 % of 10,000 images).", a.images,
-                      100 * a.software, 100 * a.mean, 100 * a.deviation, a.dies),
+          fmt::format("{} test images. Software {:.2f} %, with 4-bit weights {:.2f} %; the simulated chip {:.2f} ± {:.2f} % over {} dies{}.", a.images,
+                      100 * a.software, 100 * a.software_4bit, 100 * a.mean, 100 * a.deviation, a.dies, measured.empty() ? "" : fmt::format(" (the measured chip: {})", measured)),
           {{"accuracy", report::accuracy_svg(a.software, a.mean, dies), "Each die has its own cells, bad rows and map; all share the operating points."}},
           {}};
 }

@@ -81,8 +81,10 @@ std::string run_table(Job& job, const PictureData& pictures) {
   row("write-verify, pulses per cell", fmt::format("{:.2f}", mean(pulses)), "measured chip: 8.52");
   const AccuracySummary a = accuracy_summary(job);
   row(fmt::format("accuracy, software [%], {} images", a.images), fmt::format("{:.2f} ± {:.2f}", 100 * a.software, 100 * a.counting_error), "± from counting");
+  row("accuracy, software with 4-bit weights [%]", fmt::format("{:.2f}", 100 * a.software_4bit), "");
+  const std::string measured = measured_accuracy(job.config().data_set);
   row(fmt::format("accuracy, chip [%], {} die{}", a.dies, a.dies == 1 ? "" : "s"), fmt::format("{:.2f} ± {:.2f}", 100 * a.mean, 100 * a.deviation),
-      "± over dies; measured chip: 99.0");
+      measured.empty() ? "± over dies" : "± over dies; measured chip: " + measured);
   if (has_energy(job)) {
     const chip::LayerEstimate& e = job.estimate().total;
     row("energy per image [nJ]", fmt::format("{:.2f} ± {:.2f}", 1e9 * e.energy.total(), 1e9 * e.total_error));

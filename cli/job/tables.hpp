@@ -27,11 +27,14 @@ std::string points_csv(Job& job);
 
 // Accuracy over the dies [1].
 struct AccuracySummary {
-  double software, mean, deviation, lowest, highest;
+  double software, software_4bit;  // with weights as they are, with weights of 4 bits
+  double mean, deviation, lowest, highest;  // of the dies
   double counting_error;  // standard error of the software accuracy from the finite number of images
   size_t images, dies;
 };
 AccuracySummary accuracy_summary(Job& job);
+// What the chip of Wan et al. (Nature 608, 504 (2022)) reached on the same task; empty where it has none.
+std::string measured_accuracy(chip::DataSet set);
 std::string accuracy_table(Job& job);
 Json accuracy_json(Job& job);
 std::string accuracy_csv(Job& job);
