@@ -70,8 +70,14 @@ TEST_CASE("two runs, and a run stopped and resumed, write the same bytes, chance
 
 TEST_CASE("the exported network gives the outputs of the trained one") {
   const chip::ImageSet images = shipped_training_images().slice(0, 40);
-  const TrainingOptions options = small_options();
-  const QuantizedCnn trained(options, 1, 28, 28);
+  TrainingOptions options = small_options();
+  SUBCASE("one layer after another") {}
+  SUBCASE("residual, normalised and folded") {
+    options.layers = {"conv 4", "block 4", "block 8 /2", "average", "dense 10"};
+    options.batch_normalization = true;
+  }
+  QuantizedCnn trained(options, 1, 28, 28);
+  trained.fold();
   const chip::Network network(to_onnx(trained, options, {}, images));
   const Eigen::MatrixXf found =
       chip::logits(network, chip::SoftwareEngine(network.matrices()), images);
