@@ -171,10 +171,10 @@ torch::Tensor product(const Matrix& m, const torch::Tensor& x, const torch::Tens
 // Shape that spreads a value for each output over the weights of a matrix.
 std::vector<std::int64_t> by_output(const Matrix& m) { return m.is_conv() ? std::vector<std::int64_t>{-1, 1, 1, 1} : std::vector<std::int64_t>{-1, 1}; }
 
-// max |weights| of each output, the same for all unless by_column.
-torch::Tensor largest_weights(const torch::Tensor& weights, bool by_column) {
+// a · max |weights| · b of each output, or of the whole matrix for all of them.
+torch::Tensor largest_times(const torch::Tensor& weights, bool by_column, double a, double b = 1.0) {
   const torch::Tensor magnitude = weights.detach().abs().flatten(1);
-  return by_column ? magnitude.amax(1) : magnitude.max().expand({weights.size(0)});
+  return by_column ? magnitude.amax(1) * a * b : torch::full({weights.size(0)}, a * magnitude.max().item<double>() * b);
 }
 
 // x times a matrix with its bias and batch normalisation.
@@ -185,7 +185,7 @@ torch::Tensor apply(const QuantizedCnn& network, const Matrix& m, const torch::T
     if (noise > 0.0) {
       // Noise of the folded weights, seen before normalisation.
       const torch::Tensor scale = m.scale().detach().abs().clamp_min(1e-6);
-      const torch::Tensor sigma = noise * largest_weights(m.weights * scale.reshape(shape), network.noise_by_column) / scale;
+      const torch::Tensor sigma = largest_times(m.weights * scale.reshape(shape), network.noise_by_column, noise) / scale;
       w = w + normal_tensor(w.sizes(), random) * sigma.reshape(shape);
     }
     return torch::batch_norm(product(m, x, w, {}), m.gain, m.bias, m.mean, m.variance, true, 0.1, batch_normalization_epsilon, false);
@@ -197,9 +197,9 @@ torch::Tensor apply(const QuantizedCnn& network, const Matrix& m, const torch::T
     b = b - m.mean * scale;
   }
   if (noise > 0.0) {
-    const torch::Tensor sigma = noise * largest_weights(w, network.noise_by_column);
+    const torch::Tensor sigma = largest_times(w, network.noise_by_column, noise), of_bias = largest_times(w, network.noise_by_column, noise, network.full_scale(m));
     w = w + normal_tensor(w.sizes(), random) * sigma.reshape(shape);
-    b = b + normal_tensor(b.sizes(), random) * (sigma * network.full_scale(m));
+    b = b + normal_tensor(b.sizes(), random) * of_bias;
   }
   return product(m, x, w, b);
 }
@@ -244,10 +244,10 @@ void QuantizedCnn::limit_parameters(double weight_clip, double bias_rows) {
   if (weight_clip <= 0.0) return;
   for (const Matrix& m : matrices) {
     const torch::Tensor flat = m.weights.flatten(1);
-    const torch::Tensor most = weight_clip * (noise_by_column ? flat.std(1) : flat.std().expand({flat.size(0)}));
+    const torch::Tensor most = noise_by_column ? weight_clip * flat.std(1) : torch::full({flat.size(0)}, weight_clip * flat.std().item<double>());
     m.weights.copy_(torch::minimum(torch::maximum(flat, -most.reshape({-1, 1})), most.reshape({-1, 1})).reshape(m.weights.sizes()));
     if (m.normalised()) continue;
-    const torch::Tensor rows = bias_rows * full_scale(m) * largest_weights(m.weights, noise_by_column);
+    const torch::Tensor rows = largest_times(m.weights, noise_by_column, bias_rows * full_scale(m));
     m.bias.copy_(torch::minimum(torch::maximum(m.bias, -rows), rows));
   }
 }
