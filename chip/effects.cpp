@@ -28,7 +28,18 @@ Effects seen_by_points(Effects effects) {
   return effects;
 }
 
-Effects read_effects(TomlFile& file, Effects effects) {
+Effects read_line_effects(TomlFile& file) {
+  Effects effects = seen_by_points({});
+  for (const EffectSwitch& s : effect_switches)
+    for (const auto member : {&Effects::wires, &Effects::drivers, &Effects::transistors, &Effects::bent_cells, &Effects::neuron})
+      if (s.member == member) effects.*member = file.boolean("effects." + std::string(s.key), effects.*member);
+  for (const auto& p : ParameterTable<Effects>::table)
+    if (p.member == &Effects::r_bl || p.member == &Effects::r_sl) effects.*p.member = file.number("effects." + std::string(p.key), effects.*p.member, p.unit, p.min, p.max);
+  return effects;
+}
+
+Effects read_effects(TomlFile& file) {
+  Effects effects;
   for (const EffectSwitch& s : effect_switches) effects.*s.member = file.boolean("effects." + std::string(s.key), effects.*s.member);
   file.read("effects", effects);
   return effects;

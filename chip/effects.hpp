@@ -64,7 +64,10 @@ Effects with_all_switches(Effects effects, bool on);
 Effects seen_by_points(Effects effects);
 
 // Reads the table `effects` (examples/mnist.toml lists it). Throws ConfigError.
-Effects read_effects(TomlFile& file, Effects effects = {});
+Effects read_effects(TomlFile& file);
+// Only what is the same in every read, for chips whose reads have no noise of their own: wires, drivers, transistors, bent cells and the neuron's circuit. Everything that is
+// random from read to read is off, everything of the die on.
+Effects read_line_effects(TomlFile& file);
 void add_to_key(CacheKey& key, const Effects& effects);
 
 // Cells of a die as `effects` leave them, by block.

@@ -5,7 +5,9 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 
+#include "chip/effects.hpp"
 #include "cli/scratch.hpp"
 #include "core/data_path.hpp"
 #include "core/json_file.hpp"
@@ -47,6 +49,19 @@ TEST_CASE("mho neuron check measures the shipped amplifier and writes its pictur
   CHECK(limits >= 15);
   for (const char* file : {"bode.svg", "transfer.svg", "step.svg", "loop.csv", "transfer.csv"})
     CHECK(fs::file_size(s.path(std::string("out/") + file)) > 500);
+}
+
+TEST_CASE("the noise that a job takes for the circuit is that of the shipped amplifier") {
+  const Scratch s;
+  const auto run = s.check(shipped + " --json --need noise=\"10 mV\"");
+  REQUIRE(run.status == 0);
+  std::map<std::string, double> noise;
+  const Json rows = Json::parse(run.out).at("rows");
+  for (const Json& row : rows) noise[row.at("quantity")] = row.at("value");
+  const chip::Effects effects;
+  // Two digits are given.
+  CHECK(effects.sample_noise == doctest::Approx(std::hypot(noise.at("noise of one sample"), noise.at("noise of one hold"))).scale(1e-30).epsilon(0.01));
+  CHECK(effects.decision_noise == doctest::Approx(noise.at("noise of one decision")).scale(1e-30).epsilon(0.01));
 }
 
 TEST_CASE("a missed limit is status 4, with the table in full and one line that names it") {

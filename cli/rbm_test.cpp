@@ -71,4 +71,6 @@ TEST_CASE("what cannot be recovered on this chip is one line with status 2") {
   refused("--set task=sorting", "classification, rbm");
   refused("--set rbm.cycle=3", "nearest known one is rbm.cycles");
   refused("--set rbm.hidden_neuron=relu", "stochastic, logistic");
+  refused("--set effects.read_noise=true", "effects.read_noise");  // what this task does not simulate cannot be asked for
+  refused("--set network.scale=column", "network.scale");
 }

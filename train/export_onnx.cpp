@@ -5,50 +5,26 @@
 #include <filesystem>
 
 #include "core/errors.hpp"
+#include "train/onnx_graph.hpp"
 
 namespace mho::train {
 namespace {
 
-using chip::ElementType;
-using chip::OnnxNode;
 using chip::OnnxTensor;
-
-OnnxTensor constant_of(const torch::Tensor& tensor) {
-  const torch::Tensor t = tensor.detach().contiguous();
-  const float* values = t.data_ptr<float>();
-  return OnnxTensor::of_floats(t.sizes().vec(), std::vector<float>(values, values + t.numel()));
-}
-
 using Integers = std::vector<std::int64_t>;
 
-// Appends nodes; each returns the name of its output.
-struct GraphWriter {
-  chip::OnnxModel model;
+// Clip to 0 … limit, then codes of limit / (2^bits − 1) and back.
+std::string add_codes(GraphWriter& graph, const std::string& name, const std::string& input, float limit, int bits) {
+  const std::string zero = graph.constant("zero", OnnxTensor::of_floats({}, {0.0f})), most = graph.constant(name + "_limit", OnnxTensor::of_floats({}, {limit}));
+  return graph.quantizer(name, graph.add(name + "_clip", "Clip", {input, zero, most}), limit, bits, false);
+}
 
-  std::string add(const std::string& name, const std::string& type, std::vector<std::string> inputs, decltype(OnnxNode::attributes) attributes = {}) {
-    const std::string output = name + "_out";
-    model.nodes.push_back({.name = name, .type = type, .inputs = std::move(inputs), .outputs = {output}, .attributes = std::move(attributes)});
-    return output;
-  }
-  // Clip to 0 … limit, then codes of limit / (2^bits − 1) and back.
-  std::string add_quantizer(const std::string& name, const std::string& input, float limit, int bits) {
-    model.constants["zero"] = OnnxTensor::of_floats({}, {0.0f});
-    model.constants["zero_point"] = OnnxTensor::of_integers(ElementType::uint8, {}, {0});
-    model.constants[name + "_limit"] = OnnxTensor::of_floats({}, {limit});
-    model.constants[name + "_lsb"] = OnnxTensor::of_floats({}, {limit / static_cast<float>((1 << bits) - 1)});
-    std::string x = add(name + "_clip", "Clip", {input, "zero", name + "_limit"});
-    x = add(name + "_quantize", "QuantizeLinear", {x, name + "_lsb", "zero_point"});
-    return add(name + "_dequantize", "DequantizeLinear", {x, name + "_lsb", "zero_point"});
-  }
-  std::string add_matrix(const std::string& name, const Matrix& m, const std::string& input) {
-    model.constants[name + "_weights"] = constant_of(m.weights);
-    model.constants[name + "_bias"] = constant_of(m.bias);
-    const std::vector<std::string> inputs{input, name + "_weights", name + "_bias"};
-    if (!m.is_conv()) return add(name, "Gemm", inputs, {{"transB", std::int64_t{1}}});
-    const std::int64_t side = m.weights.size(2), pad = side / 2, stride = m.stride;
-    return add(name, "Conv", inputs, {{"kernel_shape", Integers{side, side}}, {"pads", Integers{pad, pad, pad, pad}}, {"strides", Integers{stride, stride}}});
-  }
-};
+std::string add_matrix(GraphWriter& graph, const std::string& name, const Matrix& m, const std::string& input) {
+  const std::vector<std::string> inputs{input, graph.constant(name + "_weights", constant_of(m.weights)), graph.constant(name + "_bias", constant_of(m.bias))};
+  if (!m.is_conv()) return graph.add(name, "Gemm", inputs, {{"transB", std::int64_t{1}}});
+  const std::int64_t side = m.weights.size(2), pad = side / 2, stride = m.stride;
+  return graph.add(name, "Conv", inputs, {{"kernel_shape", Integers{side, side}}, {"pads", Integers{pad, pad, pad, pad}}, {"strides", Integers{stride, stride}}});
+}
 
 }  // namespace
 
@@ -57,12 +33,12 @@ chip::OnnxModel to_onnx(const QuantizedCnn& network, const TrainingOptions& opti
   MHO_ASSERT(!network.normalised());
   GraphWriter graph;
   graph.model.inputs = {{"image", {-1, network.channels, network.height, network.width}}};
-  std::string x = graph.add_quantizer("image", "image", static_cast<float>(options.input_full_scale), options.input_bits);
+  std::string x = add_codes(graph, "image", "image", static_cast<float>(options.input_full_scale), options.input_bits);
   size_t m = 0, clip = 0;
   int convs = 0, blocks = 0, pools = 0, denses = 0;
-  const auto matrix = [&](const std::string& name, const std::string& input) { return graph.add_matrix(name, network.matrices[m++], input); };
+  const auto matrix = [&](const std::string& name, const std::string& input) { return add_matrix(graph, name, network.matrices[m++], input); };
   const auto codes = [&](const std::string& name, const std::string& input, int bits) {
-    return graph.add_quantizer(name, input, network.clips[clip++].item<float>(), bits);
+    return add_codes(graph, name, input, network.clips[clip++].item<float>(), bits);
   };
   std::int64_t channels = network.channels;
   for (size_t i = 0; i < network.layers.size(); ++i) {

@@ -12,16 +12,20 @@
 
 namespace {
 
+void print(const mho::train::TrainingResult& result, int epochs, double noise, const std::string& out) {
+  fmt::print(
+      "{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, "
+      "{:.0f} s\n",
+      out, result.epoch, epochs, 100 * result.validation_accuracy, 100 * noise,
+      100 * result.noisy_accuracy, result.seconds);
+}
+
 int run_speech(mho::TomlFile& file, const std::string& data, const std::string& out) {
   const mho::train::SpeechOptions options = mho::train::read_speech_options(file);
   const mho::train::TrainingResult result =
       mho::train::train_speech(options, mho::chip::load_speech(data, mho::chip::Split::train),
                                mho::chip::speech_words(data), out);
-  fmt::print(
-      "{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, "
-      "{:.0f} s\n",
-      out, result.epoch, options.epochs, 100 * result.validation_accuracy,
-      100 * options.selection_noise, 100 * result.noisy_accuracy, result.seconds);
+  print(result, options.epochs, options.selection_noise, out);
   return 0;
 }
 
@@ -68,11 +72,7 @@ int run(int argc, char** argv) {
   const mho::train::TrainingOptions options = mho::train::read_training_options(file);
   const mho::train::TrainingResult result =
       mho::train::train_network(options, mho::chip::load_data_set(options.data_set, data, mho::chip::Split::train), out);
-  fmt::print(
-      "{}: epoch {} of {}, validation accuracy {:.2f} %, with {:.0f} % noise on weights {:.2f} %, "
-      "{:.0f} s\n",
-      out, result.epoch, options.epochs, 100 * result.validation_accuracy,
-      100 * options.selection_noise, 100 * result.noisy_accuracy, result.seconds);
+  print(result, options.epochs, options.selection_noise, out);
   return 0;
 }
 

@@ -7,7 +7,6 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
-#include <numeric>
 #include <sstream>
 
 #include "chip/image_recovery.hpp"
@@ -17,19 +16,13 @@
 #include "core/json_file.hpp"
 #include "core/progress.hpp"
 #include "core/random.hpp"
+#include "train/shuffle.hpp"
 
 namespace mho::train {
 namespace {
 
 // Streams of random numbers, told apart by their first index.
 enum Stream : std::uint32_t { order_stream = 17, chain_stream, start_stream };
-
-std::vector<size_t> shuffled(size_t count, RandomStream random) {
-  std::vector<size_t> order(count);
-  std::iota(order.begin(), order.end(), size_t{0});
-  for (size_t i = count; i > 1; --i) std::swap(order[i - 1], order[random.below(static_cast<std::uint32_t>(i))]);
-  return order;
-}
 
 struct State {
   int epochs_done = 0;

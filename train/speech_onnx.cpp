@@ -1,40 +1,13 @@
 #include <fmt/format.h>
 
 #include "chip/speech/mfcc.hpp"
+#include "train/onnx_graph.hpp"
 #include "train/speech_trainer.hpp"
 
 namespace mho::train {
-namespace {
 
 using chip::ElementType;
-using chip::OnnxNode;
 using chip::OnnxTensor;
-
-OnnxTensor constant_of(const torch::Tensor& tensor) {
-  const torch::Tensor t = tensor.detach().contiguous();
-  return OnnxTensor::of_floats(t.sizes().vec(), {t.data_ptr<float>(), t.data_ptr<float>() + t.numel()});
-}
-
-struct GraphWriter {
-  chip::OnnxModel model;
-
-  // Returns the name of the node's output.
-  std::string add(const std::string& name, const std::string& type, std::vector<std::string> inputs, std::map<std::string, chip::OnnxAttribute> attributes = {}) {
-    model.nodes.push_back({name, type, std::move(inputs), {name + "_out"}, std::move(attributes)});
-    return name + "_out";
-  }
-  std::string constant(const std::string& name, OnnxTensor tensor) {
-    model.constants[name] = std::move(tensor);
-    return name;
-  }
-  std::string quantizer(const std::string& name, const std::string& value, float limit, int bits) {
-    const std::string zero = constant("zero_point", OnnxTensor::of_integers(ElementType::int8, {}, {0}));
-    const std::string lsb = constant(name + "_lsb", OnnxTensor::of_floats({}, {limit / static_cast<float>((1 << (bits - 1)) - 1)}));
-    return add(name + "_dequantize", "DequantizeLinear", {add(name + "_quantize", "QuantizeLinear", {value, lsb, zero}), lsb, zero});
-  }
-};
-
-}  // namespace
 
 chip::OnnxModel to_onnx(const SpeechLstm& network, const SpeechOptions& options, const FeatureScale& scale, const TrainingResult& result,
                         const chip::ImageSet& clips, const std::vector<std::string>& words) {
@@ -45,7 +18,7 @@ chip::OnnxModel to_onnx(const SpeechLstm& network, const SpeechOptions& options,
   x = graph.add("normalise", "Div", {x, graph.constant("deviation", OnnxTensor::of_floats(channels, scale.deviation))});
   const auto clip = static_cast<float>(network.input_clip);
   x = graph.add("input_clip", "Clip", {x, graph.constant("low", OnnxTensor::of_floats({}, {-clip})), graph.constant("high", OnnxTensor::of_floats({}, {clip}))});
-  x = graph.quantizer("input", x, clip, options.input_bits);
+  x = graph.quantizer("input", x, clip, options.input_bits, true);
   x = graph.add("frames_first", "Transpose", {x}, {{"perm", std::vector<std::int64_t>{1, 0, 2}}});
   const std::string first = graph.constant("first", OnnxTensor::of_integers(ElementType::int64, {1}, {0}));
   std::string sum;
@@ -57,7 +30,7 @@ chip::OnnxModel to_onnx(const SpeechLstm& network, const SpeechOptions& options,
     graph.add(name, "LSTM", {x, w, r, b}, {{"hidden_size", std::int64_t{network.hidden}}});
     graph.model.nodes.back().outputs = {"", name + "_h"};
     std::string h = graph.add(name + "_squeeze", "Squeeze", {name + "_h", first});
-    h = graph.quantizer(name, h, 1.0f, options.hidden_bits);
+    h = graph.quantizer(name, h, 1.0f, options.hidden_bits, true);
     const std::string weights = graph.constant(dense + "_weights", constant_of(network.output_weights[cell]));
     const std::string logits = graph.add(dense, "Gemm", {h, weights, graph.constant(dense + "_bias", constant_of(network.output_bias[cell]))}, {{"transB", std::int64_t{1}}});
     sum = cell == 0 ? logits : graph.add(fmt::format("sum{}", cell + 1), "Add", {sum, logits});

@@ -14,6 +14,7 @@
 #include "core/json_file.hpp"
 #include "core/progress.hpp"
 #include "train/checkpoint.hpp"
+#include "train/shuffle.hpp"
 
 namespace mho::train {
 namespace {
@@ -43,13 +44,6 @@ Batch make_batch(const chip::ImageSet& set, const FeatureScale& scale, std::span
   }
   batch.clips = quantize_signed(batch.clips, o.input_clip, o.input_bits);
   return batch;
-}
-
-std::vector<size_t> shuffled(size_t count, RandomStream random) {
-  std::vector<size_t> order(count);
-  std::iota(order.begin(), order.end(), size_t{0});
-  for (size_t i = count; i > 1; --i) std::swap(order[i - 1], order[random.below(static_cast<std::uint32_t>(i))]);
-  return order;
 }
 
 struct Trainer {

@@ -19,6 +19,7 @@
 #include "train/checkpoint.hpp"
 #include "train/export_onnx.hpp"
 #include "train/quantized_cnn.hpp"
+#include "train/shuffle.hpp"
 
 namespace mho::train {
 namespace {
@@ -93,14 +94,6 @@ double share_right(const QuantizedCnn& network, const chip::ImageSet& set, doubl
     throw_if_interrupted();
   }
   return static_cast<double>(right) / static_cast<double>(set.size());
-}
-
-std::vector<size_t> shuffled(size_t count, RandomStream random) {
-  std::vector<size_t> order(count);
-  std::iota(order.begin(), order.end(), size_t{0});
-  for (size_t i = count; i > 1; --i)
-    std::swap(order[i - 1], order[random.below(static_cast<std::uint32_t>(i))]);
-  return order;
 }
 
 // Grows over the warm-up, then falls on a half cosine; `epochs_done` counts parts of epochs.

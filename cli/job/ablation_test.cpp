@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
+#include <map>
 
 #include "chip/onnx_builder.hpp"
 #include "chip/onnx_writer.hpp"
@@ -62,9 +64,18 @@ TEST_CASE("every effect has its rows, and without any the chip answers as softwa
   for (const std::string& text : {ablation_csv(a), ablation_table(a)}) CHECK(std::count(text.begin(), text.end(), '\n') >= static_cast<std::ptrdiff_t>(1 + a.rows.size()));
   CHECK(ablation_json(a)["rows"].size() == a.rows.size());
 
-  // Everything is kept: the same with a calibration that would change all results if it were used … but for its key.
+  // A second run finds everything in the cache: it writes nothing there, and says the same.
+  const auto written = [&] {
+    std::map<std::string, std::filesystem::file_time_type> times;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(setup.folder / "cache"))
+      if (entry.is_regular_file()) times[entry.path().string()] = entry.last_write_time();
+    return times;
+  };
+  const auto before = written();
+  CHECK(before.size() > 2 * a.rows.size());
   const Ablation again = ablate(setup.config, {.cache = true, .progress = false}, setup.calibration);
   CHECK(ablation_csv(again) == ablation_csv(a));
+  CHECK(written() == before);
 }
 
 TEST_CASE("ideal cores have the effects of cells, mapping and resolution only") {

@@ -52,14 +52,15 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
   c.threads = whole(file, "threads", 0, 0, 1024);
   const std::string chip_file = file.text("chip_file", "");
   c.network = file_name(file, "network.file");
-  const chip::WeightScale scale = file.choice("network.scale", "block", {"block", "column"}) == "column" ? chip::WeightScale::column : chip::WeightScale::block;
+  // Of the Boltzmann machine all weights share one scale.
+  const bool by_column = c.task == Task::classification && file.choice("network.scale", "block", {"block", "column"}) == "column";
   c.data_set = chip::data_set(file.choice("data.set", "mnist", {"mnist", "cifar10", "speech"}));
   c.data = file_name(file, "data.folder");
   c.training_images = whole(file, "data.training_images", c.training_images, 1, 1 << 30);
   c.calibrate = validation::read_calibration_settings(file, "calibrate");
   c.passes_beside = whole(file, "program.passes_beside", c.passes_beside, 0, 100);
   c.core = file.choice("infer.core", "calibrated", {"calibrated", "ideal"}) == "ideal" ? CoreKind::ideal : CoreKind::calibrated;
-  c.effects = chip::read_effects(file);
+  c.effects = c.task == Task::rbm ? chip::read_line_effects(file) : chip::read_effects(file);
   c.dies = whole(file, "infer.dies", c.dies, 1, 10000);
   c.images = whole(file, "infer.images", c.images, 1, 1 << 30);
   c.pictures = file.boolean("report.pictures", c.pictures);
@@ -67,7 +68,7 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
   if (chip_file.empty()) {
     for (const std::string& assignment : for_chip) file.set(assignment);
     c.chip = chip::read_chip_config(file);
-    c.chip.mapping.scale = scale;
+    if (by_column) c.chip.mapping.scale = chip::WeightScale::column;
     file.finish();
     c.resolved = file.resolved();
     return c;
@@ -77,7 +78,7 @@ JobConfig load_job(const std::string& path, const std::vector<std::string>& over
   TomlFile chip(beside(file, chip_file));
   for (const std::string& assignment : for_chip) chip.set(assignment);
   c.chip = chip::read_chip_config(chip);
-  c.chip.mapping.scale = scale;
+  if (by_column) c.chip.mapping.scale = chip::WeightScale::column;
   chip.finish();
   c.resolved.insert(c.resolved.end(), chip.resolved().begin(), chip.resolved().end());
   return c;

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <filesystem>
 
-#include "cli/job/machine.hpp"
 #include "cli/job/rbm_job.hpp"
+#include "cli/job/results.hpp"
 #include "cli/job/tables.hpp"
 #include "core/statistics.hpp"
 #include "report/figures.hpp"
@@ -133,16 +133,7 @@ Json rbm_json(const RbmResults& results, Job& job, const std::string& command) {
     out["energy"] = with_units(chip::to_json(*results.estimate));
     out["energy"]["by_die"] = {{"values", results.energy_of_dies}, {"unit", "J"}};
   }
-  return {{"schema", "mho.rbm"},
-          {"schema_version", 1},
-          {"status", "complete"},
-          {"command", command},
-          {"program", program_description()},
-          {"machine", machine_description()},
-          {"seed", job.config().seed},
-          {"config", resolved_json(job.config())},
-          {"steps", times_json(job)},
-          {"results", out}};
+  return manifest("mho.rbm", job, command, out);
 }
 
 void write_rbm_tables(const RbmResults& results, const Job& job, const Json& run, const std::string& folder) {

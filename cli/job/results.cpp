@@ -38,16 +38,8 @@ void write_columns(const std::string& path, std::vector<std::string> header, con
 
 }  // namespace
 
-Json run_json(Job& job, const PictureData& pictures, const std::string& command) {
-  Json results = Json::object();
-  if (has_energy(job)) results["calibration"] = calibration_json(job.calibration());
-  results["adc"] = {{"worst_inl", quantity(pictures.inl_worst, "LSB")}};
-  results["mapping"] = mapping_json(job.network().matrices(), job.die(0).mapping);
-  results["programming"] = programming_json(job);
-  results["operating_points"] = points_json(job);
-  results["accuracy"] = accuracy_json(job);
-  if (has_energy(job)) results["energy"] = energy_json(job);
-  return {{"schema", "mho.run"},
+Json manifest(std::string_view schema, const Job& job, const std::string& command, const Json& results) {
+  return {{"schema", schema},
           {"schema_version", 1},
           {"status", "complete"},
           {"command", command},
@@ -57,6 +49,18 @@ Json run_json(Job& job, const PictureData& pictures, const std::string& command)
           {"config", resolved_json(job.config())},
           {"steps", times_json(job)},
           {"results", results}};
+}
+
+Json run_json(Job& job, const PictureData& pictures, const std::string& command) {
+  Json results = Json::object();
+  if (has_energy(job)) results["calibration"] = calibration_json(job.calibration());
+  results["adc"] = {{"worst_inl", quantity(pictures.inl_worst, "LSB")}};
+  results["mapping"] = mapping_json(job.network().matrices(), job.die(0).mapping);
+  results["programming"] = programming_json(job);
+  results["operating_points"] = points_json(job);
+  results["accuracy"] = accuracy_json(job);
+  if (has_energy(job)) results["energy"] = energy_json(job);
+  return manifest("mho.run", job, command, results);
 }
 
 std::string run_table(Job& job, const PictureData& pictures) {

@@ -1,6 +1,7 @@
 // The folder of a run: run.json, CSV tables and report.html.
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "cli/job/job.hpp"
 #include "report/figures.hpp"
@@ -24,6 +25,8 @@ struct PictureData {
 };
 PictureData picture_data(Job& job);
 
+// run.json of a finished job: how and with what it was run, and `results`.
+Json manifest(std::string_view schema, const Job& job, const std::string& command, const Json& results);
 // Computes all steps and returns run.json. `command`: how the run was started.
 Json run_json(Job& job, const PictureData& pictures, const std::string& command);
 // The compact table that `mho run` prints.
