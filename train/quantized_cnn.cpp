@@ -67,7 +67,7 @@ QuantizedCnn::QuantizedCnn(const TrainingOptions& options, int image_channels, i
     }
     matrices.push_back(std::move(m));
   };
-  const auto add_clip = [&] { clips.push_back(torch::full({}, options.initial_clip)); };
+  const auto add_clip = [&](double level) { clips.push_back(torch::full({}, level)); };
   const auto latest = [&] { return static_cast<int>(clips.size()) - 1; };
   const auto halve = [&](int stride) {
     h = (h + stride - 1) / stride;
@@ -83,7 +83,7 @@ QuantizedCnn::QuantizedCnn(const TrainingOptions& options, int image_channels, i
         continue;
       case Layer::Kind::average:
         h = w = 1;
-        add_clip();
+        add_clip(options.initial_average_clip);
         continue;
       case Layer::Kind::conv:
         add_matrix({outputs, inputs, 3, 3}, layer.stride, options.batch_normalization, latest());
@@ -92,7 +92,7 @@ QuantizedCnn::QuantizedCnn(const TrainingOptions& options, int image_channels, i
       case Layer::Kind::block: {
         const int from = latest();
         add_matrix({outputs, inputs, 3, 3}, layer.stride, options.batch_normalization, from);
-        add_clip();
+        add_clip(options.initial_clip);
         add_matrix({outputs, outputs, 3, 3}, 1, options.batch_normalization, latest());
         if (layer.stride != 1 || outputs != inputs) add_matrix({outputs, inputs, 1, 1}, layer.stride, false, from);
         halve(layer.stride);
@@ -103,7 +103,7 @@ QuantizedCnn::QuantizedCnn(const TrainingOptions& options, int image_channels, i
         h = w = 1;
         break;
     }
-    if (!last) add_clip();
+    if (!last) add_clip(options.initial_clip);
     inputs = outputs;
   }
   for (const torch::Tensor& p : parameters()) p.set_requires_grad(true);

@@ -22,6 +22,7 @@ TrainingOptions read_training_options(TomlFile& file) {
   o.average_bits = whole("network.average_bits", o.average_bits, 1, 7);
   o.batch_normalization = file.boolean("network.batch_normalization", o.batch_normalization);
   o.initial_clip = file.number("network.initial_clip", o.initial_clip, "1", 1e-3, 1e3);
+  o.initial_average_clip = file.number("network.initial_average_clip", o.initial_clip, "1", 1e-3, 1e3);
   o.seed = static_cast<std::uint64_t>(file.integer("training.seed", 1, 0, 1ll << 62));
   o.epochs = whole("training.epochs", o.epochs, 1, 10000);
   o.batch = whole("training.batch", o.batch, 1, 100000);
@@ -109,6 +110,7 @@ std::string TrainingOptions::summary() const {
   };
   add("data_set", chip::data_set_names[static_cast<size_t>(data_set)], chip::data_set_names[0]);
   add("input_full_scale", input_full_scale, plain.input_full_scale);
+  add("initial_average_clip", initial_average_clip, initial_clip);
   add("average_bits", average_bits, plain.average_bits);
   add("batch_normalization", batch_normalization, false);
   add("warmup_epochs", warmup_epochs, 0.0);

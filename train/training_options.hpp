@@ -25,6 +25,7 @@ struct TrainingOptions {
   int activation_bits = 3;          // unsigned codes of an activation between 0 and its clip level
   int average_bits = 4;             // unsigned codes of the mean over an image
   double initial_clip = 3.0;        // [1] of every layer, then learned
+  double initial_average_clip = 3.0;  // [1] of the mean over an image: much smaller, and gradients from values below do not lower a level
   bool batch_normalization = false; // after each convolution but those of 1 × 1
   std::uint64_t seed = 1;
   int epochs = 30;
